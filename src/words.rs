@@ -57,12 +57,17 @@ pub(crate) fn date(at: DateTime<Utc>) -> String {
 
 /// A link's item for display: the source's key or id, and the target's if it differs.
 pub(crate) fn item(link: &sync_metadata::Model) -> String {
-    let source = link.source_key.as_ref().or(link.entity_id.as_ref());
-    let target = link.target_key.as_ref().or(link.external_id.as_ref());
+    let source = link.source_key.as_deref().or(link.entity_id.as_deref());
+    let target = link.target_key.as_deref().or(link.external_id.as_deref());
+    both(source, target).unwrap_or_else(|| format!("link {}", link.id))
+}
+
+/// An item's name on both its sides, once if it is the same; none if it has none.
+pub(crate) fn both(source: Option<&str>, target: Option<&str>) -> Option<String> {
     match (source, target) {
-        (Some(source), Some(target)) if source != target => format!("{source} / {target}"),
-        (Some(name), _) | (None, Some(name)) => name.clone(),
-        (None, None) => format!("link {}", link.id),
+        (Some(source), Some(target)) if source != target => Some(format!("{source} / {target}")),
+        (Some(name), _) | (None, Some(name)) => Some(name.to_owned()),
+        (None, None) => None,
     }
 }
 

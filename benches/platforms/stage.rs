@@ -54,7 +54,7 @@ impl Stage {
 
     /// Adds an account that keeps to no limits.
     pub(crate) fn account(&mut self, name: &str, platform: &str, secret: &str) -> Result<()> {
-        let variable = format!("{name}_secret");
+        let variable = format!("{}_SECRET", name.to_ascii_uppercase().replace('-', "_"));
         self.program.set(&variable, secret);
         let (address, reference) = (self.simulator.api(platform)?, format!("env:{variable}"));
         let add = ["accounts", "add", name, "--platform", platform, "--limits", "off"];

@@ -7,16 +7,23 @@ mod secret;
 mod show;
 
 use sea_orm::DatabaseConnection;
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_accounts::{Broker, Reference};
 use syncline_runs::pause::Subject;
 use syncline_service::{
     accounts::{self, KnownAccount, NewAccount, NewSecret},
     pauses,
+    syncs::display_name,
 };
 
 use self::secret::secret;
-pub(crate) use self::{check::identity, key::run as key, reach::Reach};
+pub(crate) use self::{
+    check::{identity, tell as tell_check},
+    key::run as key,
+    reach::Reach,
+    secret::given as given_secret,
+    show::{name, tell_list, tell_one},
+};
 use crate::{
     app,
     cli::{
@@ -25,7 +32,7 @@ use crate::{
     },
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, text},
     words::count,
 };
 
@@ -64,14 +71,20 @@ async fn add(
         secret,
     };
     let added = accounts::add(db, broker, &config.caller(), &new).await?;
-    output.data(&show::as_json(&added));
-    output.line(format!("added the account {added} of {}; {}", added.row.platform, kept(&added)));
-    if !added.row.keeps_limits {
-        output.line(show::NO_LIMITS);
-    }
+    tell_added(&show::as_json(&added), output);
     missing_here(broker, &added, &new.secret, output).await;
     output.line(format!("next: syncline accounts check {added}"));
     Ok(Exit::Done)
+}
+
+/// Prints a new account.
+pub(crate) fn tell_added(account: &Value, output: &Output) {
+    output.data(account);
+    let (name, platform) = (name(account), text(account, "platform"));
+    output.line(format!("added the account {name} of {platform}; {}", kept(account)));
+    if !show::keeps_limits(account) {
+        output.line(show::NO_LIMITS);
+    }
 }
 
 /// A variable or file that this process does not have may be there for the workers.
@@ -85,8 +98,9 @@ async fn missing_here(broker: &Broker, account: &KnownAccount, secret: &NewSecre
 }
 
 /// Where the secret of an account is kept, as a sentence.
-fn kept(account: &KnownAccount) -> String {
-    match (&account.row.secret_ref, &account.row.key_id) {
+fn kept(account: &Value) -> String {
+    let secret = &account["secret"];
+    match (secret["reference"].as_str(), secret["key"].as_str()) {
         (Some(reference), _) => format!("its secret is at {reference}"),
         (None, Some(key)) => format!("its secret is encrypted with the key {key}"),
         (None, None) => "it has no secret".to_owned(),
@@ -101,9 +115,14 @@ async fn remove(
 ) -> Result<Exit, Fault> {
     let account = accounts::find(db, name).await?;
     accounts::remove(db, &config.caller(), &account).await?;
-    output.data(&json!({ "account": account.row.name, "project": account.project, "removed": true }));
-    output.line(format!("removed the account {account} and its secret"));
+    tell_removed((&account.project, &account.row.name), output);
     Ok(Exit::Done)
+}
+
+/// Prints that an account is gone.
+pub(crate) fn tell_removed((project, name): (&str, &str), output: &Output) {
+    output.data(&json!({ "account": name, "project": project, "removed": true }));
+    output.line(format!("removed the account {} and its secret", display_name(project, name)));
 }
 
 async fn rotate(
@@ -118,13 +137,18 @@ async fn rotate(
     let secret = secret(&args.secret, name, broker)?;
     let (rotated, resumed) =
         accounts::rotate(db, &app::queue(config, db)?, broker, &config.caller(), &account, &secret).await?;
-    output.data(&json!({ "account": show::as_json(&rotated), "resumed": resumed }));
-    output.line(format!("the account {rotated} has another secret; {}", kept(&rotated)));
+    tell_rotated(&show::as_json(&rotated), resumed, output);
+    missing_here(broker, &rotated, &secret, output).await;
+    Ok(Exit::Done)
+}
+
+/// Prints that an account has another secret, and whether that ended a pause.
+pub(crate) fn tell_rotated(account: &Value, resumed: bool, output: &Output) {
+    output.data(&json!({ "account": account, "resumed": resumed }));
+    output.line(format!("the account {} has another secret; {}", name(account), kept(account)));
     if resumed {
         output.line("it was paused because the former secret was refused; it goes on");
     }
-    missing_here(broker, &rotated, &secret, output).await;
-    Ok(Exit::Done)
 }
 
 async fn reencrypt(
@@ -156,13 +180,19 @@ async fn limits(
 ) -> Result<Exit, Fault> {
     let account = accounts::find(db, &args.name).await?;
     let set = accounts::set_limits(db, &config.caller(), &account, args.limits == Switch::On).await?;
-    output.data(&show::as_json(&set));
-    output.line(match set.row.keeps_limits {
-        true => format!("the account {set} keeps the limits of {}", set.row.platform),
-        false => format!("the account {set}: {}", show::NO_LIMITS),
+    tell_limits(&show::as_json(&set), output);
+    Ok(Exit::Done)
+}
+
+/// Prints whether an account keeps limits.
+pub(crate) fn tell_limits(account: &Value, output: &Output) {
+    output.data(account);
+    let name = name(account);
+    output.line(match show::keeps_limits(account) {
+        true => format!("the account {name} keeps the limits of {}", text(account, "platform")),
+        false => format!("the account {name}: {}", show::NO_LIMITS),
     });
     output.line("runs that begin from now on follow it");
-    Ok(Exit::Done)
 }
 
 async fn pause(
@@ -175,15 +205,19 @@ async fn pause(
     let subject = (Subject::Account(account.row.id), Some(account.row.project_id));
     let (queue, caller) = (app::queue(config, db)?, config.caller());
     let begun = pauses::pause(db, &queue, &caller, subject, args.reason.clone()).await?;
-    output.data(
-        &json!({ "account": account.row.name, "project": account.project, "paused": true, "changed": begun }),
-    );
+    tell_paused((&account.project, &account.row.name), begun, output);
+    Ok(Exit::Done)
+}
+
+/// Prints that an account is paused.
+pub(crate) fn tell_paused((project, name): (&str, &str), begun: bool, output: &Output) {
+    output.data(&json!({ "account": name, "project": project, "paused": true, "changed": begun }));
+    let account = display_name(project, name);
     output.line(if begun {
         format!("the account {account} is paused; what runs goes on, and nothing more begins. `syncline accounts resume {account}` ends it")
     } else {
         format!("the account {account} was paused already")
     });
-    Ok(Exit::Done)
 }
 
 async fn resume(
@@ -195,11 +229,17 @@ async fn resume(
     let account = accounts::find(db, name).await?;
     let subject = (Subject::Account(account.row.id), Some(account.row.project_id));
     let ended = pauses::resume(db, &app::queue(config, db)?, &config.caller(), subject).await?;
-    output.data(&json!({ "account": account.row.name, "project": account.project, "paused": false, "changed": ended }));
+    tell_resumed((&account.project, &account.row.name), ended, output);
+    Ok(Exit::Done)
+}
+
+/// Prints that an account is not paused.
+pub(crate) fn tell_resumed((project, name): (&str, &str), ended: bool, output: &Output) {
+    output.data(&json!({ "account": name, "project": project, "paused": false, "changed": ended }));
+    let account = display_name(project, name);
     output.line(if ended {
         format!("the account {account} goes on")
     } else {
         format!("the account {account} was not paused")
     });
-    Ok(Exit::Done)
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 use syncline_connectors::{Catalogue, Discover, scope_of};
-use syncline_service::accounts::{self, KnownAccount};
+use syncline_service::{
+    accounts::{self, KnownAccount},
+    syncs::display_name,
+};
 use syncline_worker::Environment;
 
 use super::accounts::Reach;
@@ -11,7 +14,7 @@ use crate::{
     cli::DiscoverArgs,
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list, text},
     words::count,
 };
 
@@ -27,20 +30,20 @@ pub(crate) async fn run(config: &Config, args: &DiscoverArgs, output: &Output) -
         let found = reach.discover(Discover::Containers).await;
         reach.release().await;
         let catalogue = found.map_err(|error| Fault::failed(error.to_string()))?;
-        output.data(&json!({ "account": account.row.name, "project": account.project, "places": catalogue.containers }));
-        places(&account.to_string(), &catalogue, output);
+        let (name, project) = (&account.row.name, &account.project);
+        let found = json!({ "account": name, "project": project, "places": catalogue.containers });
+        tell_places(&found, output);
         return Ok(Exit::Done);
     };
     let scope = scope(reach.platform, &account.row.name, place)?;
     let found = reach.discover(Discover::Container(&Value::Object(scope.clone()))).await;
     reach.release().await;
     let catalogue = found.map_err(|error| Fault::failed(error.to_string()))?;
-    output.data(&json!({
+    let found = json!({
         "account": account.row.name, "project": account.project, "place": place, "scope": scope,
         "fields": catalogue.fields, "statuses": catalogue.statuses, "people": catalogue.people,
-    }));
-    contents(place, &catalogue, output);
-    output.line(format!("in a document: source: {}", Value::Object(scope)));
+    });
+    tell_contents(&found, output);
     Ok(Exit::Done)
 }
 
@@ -81,54 +84,55 @@ pub(crate) fn scope(
     }
 }
 
-fn places(account: &str, catalogue: &Catalogue, output: &Output) {
-    if catalogue.containers.is_empty() {
+/// Prints the places of an account.
+pub(crate) fn tell_places(document: &Value, output: &Output) {
+    output.data(document);
+    let account = display_name(&text(document, "project"), &text(document, "account"));
+    let places = list(document, "places");
+    let Some(first) = places.first() else {
         output.line(format!(
             "the account {account} sees no place; `syncline accounts check {account}` says what it may do"
         ));
         return;
-    }
-    let line = |place: &syncline_connectors::Container| {
-        let access = if place.writable { "read, write" } else { "read" };
-        vec![place.name.clone(), access.to_owned(), place.title.clone().unwrap_or_default()]
     };
-    output.table(&["place", "access", "title"], catalogue.containers.iter().map(line).collect());
-    if let Some(first) = catalogue.containers.first() {
-        output.line(format!("what one of them has: syncline discover {account} {}", first.name));
-    }
+    let line = |place: &Value| {
+        let access = if place["writable"] == true { "read, write" } else { "read" };
+        vec![text(place, "name"), access.to_owned(), text(place, "title")]
+    };
+    output.table(&["place", "access", "title"], places.iter().map(line).collect());
+    output.line(format!("what one of them has: syncline discover {account} {}", text(first, "name")));
 }
 
-fn contents(place: &str, catalogue: &Catalogue, output: &Output) {
-    output.headline(&format!("fields of {place}"));
-    let line = |field: &syncline_connectors::Field| {
-        let options = options(&field.options);
-        let written = match (field.writable, field.required) {
+/// Prints what a place has.
+pub(crate) fn tell_contents(document: &Value, output: &Output) {
+    output.data(document);
+    output.headline(&format!("fields of {}", text(document, "place")));
+    let line = |field: &Value| {
+        let all: Vec<&str> = list(field, "options").iter().filter_map(Value::as_str).collect();
+        let written = match (field["writable"] == true, field["required"] == true) {
             (false, _) => "no",
             (true, true) => "required",
             (true, false) => "yes",
         };
-        vec![field.name.clone(), field.field_type.to_string(), written.to_owned(), options]
+        vec![text(field, "name"), text(field, "field_type"), written.to_owned(), options(&all)]
     };
-    output.table(&["field", "type", "written", "options"], catalogue.fields.iter().map(line).collect());
-    if !catalogue.statuses.is_empty() {
+    let fields = list(document, "fields").iter().map(line).collect();
+    output.table(&["field", "type", "written", "options"], fields);
+    let statuses = list(document, "statuses");
+    if !statuses.is_empty() {
         output.headline("statuses");
-        let line =
-            |status: &syncline_connectors::Status| vec![status.name.clone(), status.canonical.to_owned()];
-        output.table(&["status", "means"], catalogue.statuses.iter().map(line).collect());
+        let line = |status: &Value| vec![text(status, "name"), text(status, "canonical")];
+        output.table(&["status", "means"], statuses.iter().map(line).collect());
     }
-    output.headline(&count(catalogue.people.len() as u64, "person", "people"));
-    let line = |person: &syncline_connectors::Person| {
-        vec![
-            person.login.clone(),
-            person.name.clone().unwrap_or_default(),
-            person.email.clone().unwrap_or_default(),
-        ]
-    };
-    output.table(&["login", "name", "e-mail"], catalogue.people.iter().map(line).collect());
+    let people = list(document, "people");
+    output.headline(&count(people.len() as u64, "person", "people"));
+    let line = |person: &Value| vec![text(person, "login"), text(person, "name"), text(person, "email")];
+    output.table(&["login", "name", "e-mail"], people.iter().map(line).collect());
+    output.line(format!("in a document: source: {}", document["scope"]));
 }
 
 /// As many options as fit.
-fn options(all: &[String]) -> String {
+fn options(all: &[&str]) -> String {
     let mut shown = String::new();
     for option in all {
         let gap = if shown.is_empty() { "" } else { ", " };
@@ -147,12 +151,11 @@ mod tests {
 
     #[test]
     fn only_options_that_fit_are_shown() {
-        let all = |names: &[&str]| -> Vec<String> { names.iter().map(|name| (*name).to_owned()).collect() };
-        assert_eq!(options(&all(&["open", "closed"])), "open, closed");
+        assert_eq!(options(&["open", "closed"]), "open, closed");
         assert_eq!(
-            options(&all(&["one that is rather long", "two", "and another long one"])),
+            options(&["one that is rather long", "two", "and another long one"]),
             "one that is rather long, two, …"
         );
-        assert_eq!(options(&all(&[&"x".repeat(50)])), "…");
+        assert_eq!(options(&[&"x".repeat(50)]), "…");
     }
 }

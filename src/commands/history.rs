@@ -18,7 +18,7 @@ use crate::{
     cli::HistoryArgs,
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, moment, shown, sync_name, text},
     words::{self, date},
 };
 
@@ -43,40 +43,48 @@ pub(crate) async fn run(config: &Config, args: &HistoryArgs, output: &Output) ->
     let resolved = resolved(&db, &links).await?;
     let sync = |found: &Found| found.link.as_ref().and_then(|link| syncs.get(&link.sync_config_id));
     let by = |found: &Found| person_or_trigger(found, &runs, &resolved);
-    let run = |found: &Found| runs.get(&found.change.run_id);
     let as_json = |found: &Found| {
-        let mut change = changes::as_json(found, run(found));
+        let run = runs.get(&found.change.run_id);
+        let mut change = changes::as_json(found, run);
         change["sync"] = json!(sync(found).map(|sync| &sync.name));
         change["project"] = json!(sync(found).map(|sync| &sync.project));
         change["run"] = json!(found.change.run_id);
         change["by"] = json!(by(found));
         change
     };
-    let (refused, happened): (Vec<&Found>, Vec<&Found>) =
-        found.iter().partition(|found| found.change.state == ChangeState::NotWritten);
-    let all = |found: Vec<&Found>| found.into_iter().map(as_json).collect::<Vec<Value>>();
-    output.data(&json!({ "item": item, "changes": all(happened), "not_written": all(refused) }));
-    if found.is_empty() {
-        output.line(format!("{item}: no changes on record{}", within(args.days)));
-        return Ok(Exit::Done);
+    tell((item, args.days), &found.iter().map(as_json).collect::<Vec<Value>>(), output);
+    Ok(Exit::Done)
+}
+
+/// Prints the changes of an item, in the order in which they were made.
+pub(crate) fn tell((item, days): (&str, Option<u32>), all: &[Value], output: &Output) {
+    let (refused, happened): (Vec<&Value>, Vec<&Value>) =
+        all.iter().partition(|change| change["state"] == ChangeState::NotWritten.as_str());
+    output.data(&json!({ "item": item, "changes": happened, "not_written": refused }));
+    if all.is_empty() {
+        output.line(format!("{item}: no changes on record{}", within(days)));
+        return;
     }
-    let line = |found: &Found| {
-        let change = &found.change;
-        let mut line = vec![
-            date(change.at),
-            sync(found).map(ToString::to_string).unwrap_or_default(),
-            found.item(),
-            change.side.to_string(),
-        ];
-        line.extend(changes::values(change));
-        line.extend([
-            change.origin_system.clone(),
-            change.rule.clone(),
-            changes::state(found, run(found)),
-            by(found),
-            change.run_id.to_string(),
-        ]);
-        line
+    let state = |change: &Value| match (text(change, "state"), change["reason"].as_str()) {
+        (state, _) if state != ChangeState::NotWritten.as_str() => state,
+        (_, Some(reason)) => format!("not written: {reason}"),
+        (_, None) => "not written".to_owned(),
+    };
+    let line = |change: &Value| {
+        vec![
+            moment(change, "at").map(date).unwrap_or_default(),
+            sync_name(change),
+            text(change, "item"),
+            text(change, "side"),
+            change["field"].as_str().unwrap_or("(whole item)").to_owned(),
+            shown(&change["before"]),
+            shown(&change["after"]),
+            text(change, "origin"),
+            text(change, "rule"),
+            state(change),
+            text(change, "by"),
+            text(change, "run"),
+        ]
     };
     let head = [
         "at (UTC)",
@@ -92,8 +100,7 @@ pub(crate) async fn run(config: &Config, args: &HistoryArgs, output: &Output) ->
         "started by",
         "run",
     ];
-    output.table(&head, found.iter().map(line).collect());
-    Ok(Exit::Done)
+    output.table(&head, all.iter().map(line).collect());
 }
 
 fn within(days: Option<u32>) -> String {

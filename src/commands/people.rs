@@ -1,11 +1,10 @@
 //! `syncline people`: who is who on other platforms.
 
-mod file;
+pub(crate) mod file;
 
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_connectors::Discover;
-use syncline_entity::types::MatchedBy;
 use syncline_service::{
     accounts,
     people::{self, KnownIdentity, KnownPerson, Mapped},
@@ -17,7 +16,7 @@ use crate::{
     cli::{PeopleAction, PeopleArgs, PeopleSyncArgs},
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list as entries, text},
     words::count,
 };
 
@@ -33,8 +32,7 @@ pub(crate) async fn run(config: &Config, args: &PeopleArgs, output: &Output) -> 
         }
         Some(PeopleAction::Unmap(args)) => {
             let done = people::unmap(&db, &config.caller(), project, &args.identity).await?;
-            output.data(&as_json(&done.person));
-            output.line(format!("{} is a person of their own now, and is not matched again", args.identity));
+            tell_unmapped(&as_json(&done.person), &args.identity, output);
             Ok(Exit::Done)
         }
         Some(PeopleAction::Import(args)) => file::import(&db, &config.caller(), project, args, output).await,
@@ -45,39 +43,57 @@ pub(crate) async fn run(config: &Config, args: &PeopleArgs, output: &Output) -> 
 async fn list(db: &DatabaseConnection, project: &str, output: &Output) -> Result<Exit, Fault> {
     let id = people::project(db, project).await?.id;
     let people = people::list(db, id).await?;
-    output.data(&json!({ "project": project, "people": people.iter().map(as_json).collect::<Vec<_>>() }));
+    tell_list(
+        &json!({ "project": project, "people": people.iter().map(as_json).collect::<Vec<_>>() }),
+        output,
+    );
+    Ok(Exit::Done)
+}
+
+/// Prints people.
+pub(crate) fn tell_list(document: &Value, output: &Output) {
+    output.data(document);
+    let people = entries(document, "people");
     if people.is_empty() {
         output.line(
             "no people are known yet; `syncline people sync ACCOUNT PLACE` asks an account, and `syncline people map` adds one",
         );
-        return Ok(Exit::Done);
+        return;
     }
     let mut lines = Vec::new();
-    for person in &people {
-        let mut name = person.name().to_owned();
-        for identity in &person.identities {
+    for person in people {
+        let mut name = text(person, "name");
+        for identity in entries(person, "identities") {
             lines.push(vec![
                 std::mem::take(&mut name),
-                identity.to_string(),
-                identity.row.email.clone().unwrap_or_default(),
-                how(identity).to_owned(),
+                shown(identity),
+                text(identity, "email"),
+                how(&text(identity, "matched_by")).to_owned(),
             ]);
         }
     }
     output.table(&["person", "identity", "e-mail", ""], lines);
-    let alone = people.iter().filter(|person| person.identities.len() == 1).count() as u64;
+    let alone = people.iter().filter(|person| entries(person, "identities").len() == 1).count() as u64;
     output.line(format!("{}, {alone} with one identity", count(people.len() as u64, "person", "people")));
-    Ok(Exit::Done)
+}
+
+/// An identity as commands take it.
+pub(crate) fn shown(identity: &Value) -> String {
+    let word = identity["login"].as_str().or(identity["id"].as_str()).unwrap_or_default();
+    match identity["account"].as_str() {
+        Some(account) => format!("{account}:{word}"),
+        None => word.to_owned(),
+    }
 }
 
 /// How an identity came to its person, in words.
-fn how(identity: &KnownIdentity) -> &'static str {
-    match identity.row.matched_by {
-        MatchedBy::None => "",
-        MatchedBy::Email => "matched by e-mail",
-        MatchedBy::Name => "matched by name",
-        MatchedBy::Hand => "mapped by hand",
-        MatchedBy::Apart => "kept apart",
+fn how(matched_by: &str) -> &str {
+    match matched_by {
+        "email" => "matched by e-mail",
+        "name" => "matched by name",
+        "hand" => "mapped by hand",
+        "apart" => "kept apart",
+        _ => "",
     }
 }
 
@@ -99,32 +115,49 @@ async fn sync(
     reach.release().await;
     let found = found.map_err(|error| Fault::failed(error.to_string()))?;
     let done = people::discovered(db, &config.caller(), &account, &found.people).await?;
-    output.data(&json!({
+    let done = json!({
         "account": account.row.name, "project": account.project, "place": args.place, "found": done.found,
         "new": done.new, "changed": done.changed, "matched_by_email": done.matched_by_email,
         "matched_by_name": done.matched_by_name,
-    }));
-    output.line(format!(
-        "{} of {}: {} new, {} changed; {} matched by e-mail, {} by name",
-        count(done.found as u64, "person", "people"),
-        args.place,
-        done.new,
-        done.changed,
-        done.matched_by_email,
-        done.matched_by_name
-    ));
+    });
+    tell_synced(&done, output);
     Ok(Exit::Done)
 }
 
+/// Prints what became of the people of a place.
+pub(crate) fn tell_synced(done: &Value, output: &Output) {
+    output.data(done);
+    output.line(format!(
+        "{} of {}: {} new, {} changed; {} matched by e-mail, {} by name",
+        count(done["found"].as_u64().unwrap_or(0), "person", "people"),
+        text(done, "place"),
+        done["new"],
+        done["changed"],
+        done["matched_by_email"],
+        done["matched_by_name"]
+    ));
+}
+
 fn mapped(done: &Mapped, output: &Output) -> Result<Exit, Fault> {
-    let all: Vec<String> = done.person.identities.iter().map(ToString::to_string).collect();
     let apart: Vec<String> = done.apart.iter().map(ToString::to_string).collect();
-    output.data(&json!({ "person": as_json(&done.person), "apart": apart }));
+    tell_mapped(&json!({ "person": as_json(&done.person), "apart": apart }), output);
+    Ok(Exit::Done)
+}
+
+/// Prints a person whom an identity was added to.
+pub(crate) fn tell_mapped(done: &Value, output: &Output) {
+    output.data(done);
+    let all: Vec<String> = entries(&done["person"], "identities").iter().map(shown).collect();
     output.line(format!("one person: {}", all.join(", ")));
-    for identity in apart {
+    for identity in entries(done, "apart").iter().filter_map(Value::as_str) {
         output.line(format!("{identity} is a person of their own now, and is not matched again"));
     }
-    Ok(Exit::Done)
+}
+
+/// Prints that an identity was taken out of a person.
+pub(crate) fn tell_unmapped(person: &Value, identity: &str, output: &Output) {
+    output.data(person);
+    output.line(format!("{identity} is a person of their own now, and is not matched again"));
 }
 
 fn as_json(person: &KnownPerson) -> Value {

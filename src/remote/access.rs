@@ -56,22 +56,14 @@ pub(super) async fn tokens(client: &Client, args: &TokensArgs, output: &Output) 
 }
 
 pub(super) async fn audit(client: &Client, args: &AuditArgs, output: &Output) -> Result<Exit, Fault> {
-    if args.after.is_some() {
-        return Err(Fault::usage(
-            "--after does not work against a server yet; raise --limit, or narrow the list by --actor, --action or --kind",
-        ));
-    }
     let query = [
         ("actor", args.actor.clone()),
         ("action", args.action.clone()),
         ("subject_kind", args.kind.clone()),
         ("subject_id", args.id.clone()),
-        ("limit", Some(args.limit.to_string())),
+        ("before", args.after.map(|after| after.to_string())),
     ];
-    let mut changes: Value = client.get(&["audit"], &query).await?;
-    if let Value::Object(changes) = &mut changes {
-        changes.remove("next_cursor");
-    }
-    told_audit::tell(&changes, args.limit, output);
+    let (changes, _) = client.pages(&["audit"], &query, "changes", (args.limit, 1_000)).await?;
+    told_audit::tell(&json!({ "changes": changes }), args.limit, output);
     Ok(Exit::Done)
 }

@@ -1,12 +1,14 @@
 //! The client of a server's API.
 
+use std::time::Duration;
+
 use reqwest::{
-    Method, RequestBuilder, Response, Url,
+    Method, RequestBuilder, Response, StatusCode, Url,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use syncline_connectors::http::unguarded;
+use syncline_connectors::http::{HttpConfig, unguarded};
 use zeroize::Zeroizing;
 
 use super::refused::{Answer, refused, unreachable};
@@ -15,10 +17,18 @@ use crate::{config::RemoteConfig, fault::Fault};
 /// A query string: keys and values; keys without a value are left out.
 pub(super) type Query<'a> = &'a [(&'a str, Option<String>)];
 
+/// Longer than the server works on a request about many things.
+const LONG: Duration = Duration::from_secs(310);
+/// The longest wait that a server may ask for before a request is sent again, and how often that is done. A request that
+/// came too early was not carried out.
+const PAUSE: Duration = Duration::from_secs(5);
+const PAUSES: usize = 20;
+
 /// Sends requests to one server.
 #[derive(Clone)]
 pub(crate) struct Client {
     http: reqwest::Client,
+    config: HttpConfig,
     url: Url,
     token: Option<Zeroizing<String>>,
 }
@@ -26,8 +36,22 @@ pub(crate) struct Client {
 impl Client {
     /// Makes the client; opens no connection.
     pub(crate) fn new(config: &RemoteConfig) -> Result<Client, Fault> {
-        let http = unguarded(&config.http).map_err(|error| Fault::usage(error.to_string()))?;
-        Ok(Client { http, url: config.url.clone(), token: config.token.clone() })
+        Client::with(config.http.clone(), config.url.clone(), config.token.clone())
+    }
+
+    fn with(config: HttpConfig, url: Url, token: Option<Zeroizing<String>>) -> Result<Client, Fault> {
+        let http = unguarded(&config).map_err(|error| Fault::usage(error.to_string()))?;
+        Ok(Client { http, config, url, token })
+    }
+
+    /// The same for requests about many things, which the server works on for minutes.
+    pub(super) fn long(&self) -> Result<Client, Fault> {
+        let config = HttpConfig {
+            read_timeout: self.config.read_timeout.max(LONG),
+            total_timeout: self.config.total_timeout.max(LONG),
+            ..self.config.clone()
+        };
+        Client::with(config, self.url.clone(), self.token.clone())
     }
 
     /// Reads a resource.
@@ -38,6 +62,11 @@ impl Client {
     /// Sends a change.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &[&str], body: &Value) -> Result<T, Fault> {
         self.read(self.request(Method::POST, path, &[])?.json(body)).await
+    }
+
+    /// Sends a change of a part of something.
+    pub(super) async fn patch<T: DeserializeOwned>(&self, path: &[&str], body: &Value) -> Result<T, Fault> {
+        self.read(self.request(Method::PATCH, path, &[])?.json(body)).await
     }
 
     /// Removes something.
@@ -107,7 +136,11 @@ impl Client {
 
     /// Sends a request and reads the answer.
     pub(super) async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Fault> {
-        let response = self.send(request).await?;
+        self.body(self.send(request).await?).await
+    }
+
+    /// Reads the body of an answer.
+    pub(super) async fn body<T: DeserializeOwned>(&self, response: Response) -> Result<T, Fault> {
         let bytes = response.bytes().await.map_err(|error| unreachable(&self.url, error))?;
         let misread = |why: &str| {
             Fault::failed(format!(
@@ -130,8 +163,24 @@ impl Client {
         }
     }
 
-    /// Sends a request and returns the answer, also if it is a refusal.
+    /// Sends a request and returns the answer, also if it is a refusal. A server that asks for a short wait gets it.
     pub(super) async fn answer(&self, request: RequestBuilder) -> Result<Result<Response, Answer>, Fault> {
+        for _ in 0..PAUSES {
+            let Some(again) = request.try_clone() else { break };
+            match self.once(again).await? {
+                Err(Answer { status: StatusCode::TOO_MANY_REQUESTS, wait: Some(wait), .. })
+                    if wait.parse().is_ok_and(|wait| Duration::from_secs(wait) <= PAUSE) =>
+                {
+                    let wait = Duration::from_secs(wait.parse().unwrap_or(1));
+                    tokio::time::sleep(wait.max(Duration::from_millis(100))).await;
+                }
+                answer => return Ok(answer),
+            }
+        }
+        self.once(request).await
+    }
+
+    async fn once(&self, request: RequestBuilder) -> Result<Result<Response, Answer>, Fault> {
         let response = request.send().await.map_err(|error| unreachable(&self.url, error))?;
         let status = response.status();
         if status.is_success() {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use syncline_engine::conflict::Choice;
 use syncline_service::operations::Take;
 
-use super::{Client, places, runs, sync_query, syncs};
+use super::{Client, begin, places, sync_query, syncs};
 use crate::{
     cli::{ConflictsAction, ConflictsArgs, ConflictsListArgs, ResolveArgs},
     commands::{
@@ -121,7 +121,7 @@ async fn resolve(client: &Client, args: &ResolveArgs, output: &Output) -> Result
         let path = ["sync", "conflicts", &id.to_string(), "resolve"];
         let mut request = client.request(Method::POST, &path, &[])?;
         if !args.no_wait {
-            request = request.header("prefer", runs::WAIT);
+            request = request.header("prefer", begin::WAIT);
         }
         let answer: Value = client.read(request.json(&body)).await?;
         let run = entries(&answer, "runs").first().and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -129,7 +129,7 @@ async fn resolve(client: &Client, args: &ResolveArgs, output: &Output) -> Result
             let what = name.map_or("each choice".to_owned(), str::to_owned);
             output.line(format!("{what} stands; run {run} carries it out"));
         } else if !run.is_empty() {
-            runs::wait(client, &run, output).await?;
+            begin::wait(client, &run, output).await?;
         }
         for decided in entries(&answer, "conflicts") {
             let id = decided["id"].as_i64().unwrap_or_default();
@@ -144,7 +144,7 @@ async fn resolve(client: &Client, args: &ResolveArgs, output: &Output) -> Result
                 lines.push(line);
                 continue;
             }
-            line["open_conflicts"] = json!(runs::open_conflicts(client, &decided["config_id"]).await?);
+            line["open_conflicts"] = json!(begin::open_conflicts(client, &decided["config_id"]).await?);
             if after["resolved"] == true {
                 let whole = decided["field"].is_null();
                 let what = what_stands(decided["resolution"].as_str().unwrap_or_default(), whole);

@@ -62,20 +62,23 @@ async fn many(client: &Client, args: &DeadManyArgs, what: What, output: &Output)
             json!({ "ids": ids })
         }
         Selection::Filter if args.background => return in_background(client, args, what, output).await,
+        Selection::Filter if args.yes => json!({ "filter": filter(args), "confirm": true }),
         Selection::Filter => {
-            let filter = filter(args);
-            // If there are more or fewer of them by then, nothing is done.
             let count = jobs::count_dead(client, &args.which, args.group.as_ref()).await?;
             if count == 0 {
                 return Ok(told::none_match(output));
             }
-            if !args.yes && !told::confirm(verb, count as u64)? {
+            if !told::confirm(verb, count)? {
                 return Ok(nothing(output));
             }
-            json!({ "filter": filter, "count": count })
+            // If there are more or fewer of them by then, nothing is done.
+            json!({ "filter": filter(args), "count": count })
         }
     };
-    let done: Value = client.post(&["dead", verb], &body).await?;
+    let done: Value = client.long()?.post(&["dead", verb], &body).await?;
+    if done["count"] == 0 {
+        return Ok(told::none_match(output));
+    }
     let replayed = entries(&done, "replayed").to_vec();
     let shown =
         json!({ "count": done["count"], "done": done["done"], "left": done["left"], "replayed": replayed });

@@ -23,13 +23,15 @@ const AGAIN: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10
 
 /// Lists events after a position, and with `--follow` those that come, until it is interrupted.
 pub(super) async fn run(client: &Client, args: &EventsArgs, output: &Output) -> Result<Exit, Fault> {
-    if args.after.is_none() && !args.follow {
-        return Err(Fault::usage(
-            "a server shows the events that come (--follow), or those after a position (--after POSITION)",
-        ));
-    }
     let stop = shutdown::on_signals()?;
-    let mut stream = Stream { after: args.after, shown: 0, opened: false, output };
+    let after = match args.after {
+        Some(after) => Some(after),
+        None => {
+            let newest = stop.run_until_cancelled(newest(client)).await.transpose()?.flatten();
+            newest.map(|newest| newest.saturating_sub(args.limit).max(0))
+        }
+    };
+    let mut stream = Stream { after, given: args.after.is_some(), shown: 0, opened: false, output };
     let mut wait = AGAIN[0];
     loop {
         let before = stream.after;
@@ -53,9 +55,28 @@ pub(super) async fn run(client: &Client, args: &EventsArgs, output: &Output) -> 
     Ok(Exit::Done)
 }
 
+/// The position of the latest event, with which each stream begins.
+async fn newest(client: &Client) -> Result<Option<i64>, Fault> {
+    let request = client.request(Method::GET, &["events"], &[])?;
+    let mut response = client.send(request.header(ACCEPT, "text/event-stream")).await?;
+    let mut buffer = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreachable(client.address(), error))? {
+        buffer.extend_from_slice(&chunk);
+        let text = String::from_utf8_lossy(&buffer);
+        // The last line may be only begun.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        if let Some(id) = whole.lines().find_map(|line| line.strip_prefix("id: ")) {
+            return Ok(id.parse().ok());
+        }
+    }
+    Ok(None)
+}
+
 struct Stream<'a> {
     /// The position after which to go on.
     after: Option<i64>,
+    /// True if the user named the position.
+    given: bool,
     shown: usize,
     /// True once the server has answered.
     opened: bool,
@@ -90,13 +111,15 @@ impl Stream<'_> {
             buffer.extend_from_slice(&chunk);
             while let Some(end) = buffer.windows(2).position(|pair| pair == b"\n\n") {
                 let message: Vec<u8> = buffer.drain(..end + 2).collect();
-                self.take(&String::from_utf8_lossy(&message))?;
+                if self.take(&String::from_utf8_lossy(&message))? {
+                    return Ok(false);
+                }
             }
         }
     }
 
-    /// Shows the event of a message; an id alone is remembered.
-    fn take(&mut self, message: &str) -> Result<(), Fault> {
+    /// Shows the event of a message; an id alone is remembered. True if the stream has to begin at another position.
+    fn take(&mut self, message: &str) -> Result<bool, Fault> {
         let (mut id, mut kind, mut data) = (None, "", "");
         for line in message.lines() {
             match line.split_once(": ").unwrap_or((line, "")) {
@@ -111,13 +134,20 @@ impl Stream<'_> {
         let asked = if id.is_some() { std::mem::replace(&mut self.after, id) } else { self.after };
         if kind == "feed.reset" {
             let asked = asked.unwrap_or_default();
-            return Err(Fault::usage(format!("--after {asked}: events after it are not kept any more")));
+            if !self.given {
+                // A purge has removed some of the latest ones.
+                self.after = Some(asked + (position - asked + 1) / 2);
+                return Ok(true);
+            }
+            return Err(Fault::usage(format!(
+                "--after {asked}: events after it are not kept any more; without --after those are shown that are kept"
+            )));
         }
         if !data.is_empty() {
             let event: Value = serde_json::from_str(data).unwrap_or_default();
             show(position, kind, &event, self.output);
             self.shown += 1;
         }
-        Ok(())
+        Ok(false)
     }
 }

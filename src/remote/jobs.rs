@@ -79,10 +79,11 @@ pub(super) async fn count_dead(
     client: &Client,
     of: &WhichArgs,
     group: Option<&String>,
-) -> Result<usize, Fault> {
+) -> Result<u64, Fault> {
     let mut query = which(of);
     query.push(("group", group.cloned()));
-    Ok(client.pages(&["dead"], &query, "jobs", (u64::MAX, PAGE)).await?.0.len())
+    let counted: Value = client.long()?.get(&["dead", "count"], &query).await?;
+    Ok(counted["count"].as_u64().unwrap_or(0))
 }
 
 /// The filter of a list of jobs.

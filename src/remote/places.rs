@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use syncline_api::stats::Stats;
 
-use super::{Client, parts, sync_query, syncs};
+use super::{Client, accounts, parts, sync_query, syncs};
 use crate::{
     cli::{
         PauseArgs, QueuesAction, QueuesArgs, SchedulesAction, SchedulesArgs, ScopeArg, StatsArgs,
@@ -131,10 +131,11 @@ async fn change(client: &Client, subject: &SubjectArgs, what: &str, body: &Value
             let id = syncs::find(client, name).await?["id"].to_string();
             client.post(&["sync", "configs", &id, what], body).await
         }
-        ScopeArg::Account => client.post(&["accounts", name, what], body).await,
-        ScopeArg::Platform => Err(Fault::usage(format!(
-            "syncline {what} platform does not work against a server yet; run it where the database is, without --server"
-        ))),
+        ScopeArg::Account => {
+            let id = accounts::text_of(&accounts::find(client, name).await?);
+            client.post(&["accounts", &id, what], body).await
+        }
+        ScopeArg::Platform => client.post(&["platforms", name, what], body).await,
     }
 }
 

@@ -26,6 +26,12 @@ impl Answer {
         let kind = self.problem.as_ref().and_then(|problem| problem["type"].as_str());
         kind.unwrap_or_default().rsplit(':').next().unwrap_or_default()
     }
+
+    /// The pause that keeps a run from beginning, if that is the problem.
+    pub(super) fn pause(&self) -> Option<String> {
+        let problem = self.problem.as_ref()?;
+        matches!(self.kind(), "queue-paused" | "sync-paused").then(|| detail(problem))
+    }
 }
 
 /// The fault if no answer came, or not a whole one.
@@ -39,7 +45,8 @@ pub(super) fn unreachable(url: &Url, error: reqwest::Error) -> Fault {
     }
     if error.is_timeout() {
         return Fault::failed(format!(
-            "{url}: the server does not answer in time; try again, or raise SYNCLINE_HTTP_TOTAL_MS"
+            "{url}: the server does not answer in time; what was asked for may be done all the same: look before trying again, \
+             or raise SYNCLINE_HTTP_READ_MS and SYNCLINE_HTTP_TOTAL_MS"
         ));
     }
     let why = innermost(&error);
@@ -60,6 +67,10 @@ pub(super) fn refused(url: &Url, answer: &Answer) -> Fault {
     let Some(problem) = problem else {
         return match location {
             Some(location) => Fault::usage(format!("{url} leads to {location}; give that address")),
+            None if status.is_server_error() => Fault::failed(format!(
+                "{url} answers {status}, as proxies do whose server is away; try again when `syncline up` or `syncline api` \
+                 runs behind it"
+            )),
             None => Fault::failed(format!(
                 "{url} answers {status} without saying why; is it the address of a Syncline server?"
             )),
@@ -80,8 +91,17 @@ pub(super) fn refused(url: &Url, answer: &Answer) -> Fault {
             Some(wait) => format!("{detail}; try again in {wait} s"),
             None => format!("{detail}; try again later"),
         }),
+        (StatusCode::FORBIDDEN, "one-project") => {
+            Fault::usage(format!("{detail} (`syncline tokens create` without --project makes one)"))
+        }
+        (_, "unknown-route") => Fault::usage(format!(
+            "{url}: the server cannot do this, for its version is older: {detail}; update it, or run the command where the \
+             database is, without --server"
+        )),
         // Trying again without changes may succeed.
-        (_, "queue-paused" | "sync-paused" | "contended") => Fault::failed(detail),
+        (_, "queue-paused" | "sync-paused" | "contended" | "not-confirmed" | "platform-refused") => {
+            Fault::failed(detail)
+        }
         (status, _) if status.is_client_error() => Fault::usage(detail),
         (_, _) => {
             let request = problem["request_id"].as_str();
@@ -91,6 +111,14 @@ pub(super) fn refused(url: &Url, answer: &Answer) -> Fault {
         }
     }
 }
+
+/// Routes that problems name, and the commands that do the same.
+const ROUTES: [(&str, &str); 4] = [
+    ("GET /api/v1/sync/configs", "`syncline syncs`"),
+    ("GET /api/v1/accounts", "`syncline accounts`"),
+    ("GET /api/v1/dead/groups", "`syncline dead groups`"),
+    ("GET /api/v1/operations", "`syncline operations`"),
+];
 
 /// The detail of a problem, and of those fields that it does not mention.
 fn detail(problem: &Value) -> String {
@@ -104,6 +132,9 @@ fn detail(problem: &Value) -> String {
         if !told.contains(&message) {
             told.push_str(&format!("\n{field}{message}{hint}"));
         }
+    }
+    for (route, command) in ROUTES {
+        told = told.replace(route, command);
     }
     // Problems begin with a capital letter, the errors of commands do not.
     let mut letters = told.chars();

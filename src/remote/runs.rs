@@ -1,164 +1,26 @@
-//! Runs of a server: begun, waited for and listed.
+//! Runs of a server, listed and shown.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{SubsecRound, TimeDelta, Utc};
-use reqwest::Method;
 use serde_json::{Value, json};
 use syncline_service::syncs::display_name;
 use uuid::Uuid;
 
-use super::{Client, parts, places, syncs};
+use super::{Client, syncs};
 use crate::{
-    cli::{EnqueueArgs, PlanArgs, RunOptions, RunsArgs, SyncArgs},
-    commands::{
-        enqueue as told_enqueue, plan as told_plan,
-        runs::{self as told, Line},
-        sync as told_sync, workers,
-    },
+    cli::RunsArgs,
+    commands::runs::{self as told, Line},
     fault::{Exit, Fault},
     ids,
     output::{Output, shown, text},
-    shutdown,
 };
 
 /// Runs among which the beginning of an id is looked for.
 pub(super) const SEARCHED: u64 = 1_000;
-/// The longest wait of one request, in seconds; the server shortens a longer one.
-pub(super) const WAIT: &str = "wait=20";
-
-/// Runs a sync and waits for its end, which a worker of the server brings about.
-pub(super) async fn sync(client: &Client, args: &SyncArgs, output: &Output) -> Result<Exit, Fault> {
-    refuse_wait(args.wait)?;
-    let sync = syncs::find(client, &args.name).await?;
-    let run = to_end(client, &sync, "run", &options(&args.run), output).await?;
-    Ok(told_sync::tell(&with_conflicts(client, &sync, run).await?, output))
-}
-
-/// Plans a stored sync, on a worker of the server.
-pub(super) async fn plan(client: &Client, args: &PlanArgs, output: &Output) -> Result<Exit, Fault> {
-    let Some(name) = &args.name else {
-        return Err(Fault::usage(
-            "a server plans stored syncs: syncline plan NAME; `syncline apply --dry-run FILE` says what a file would change",
-        ));
-    };
-    let sync = syncs::find(client, name).await?;
-    let run = to_end(client, &sync, "dry-run", &options(&args.run), output).await?;
-    let details = &run["details"];
-    if details["plan"].is_null() {
-        return Err(Fault::failed(format!(
-            "the plan of {name} is {}: {}",
-            text(&run, "status"),
-            run["error"].as_str().unwrap_or("it has no plan")
-        )));
-    }
-    let open = open_conflicts(client, &sync["id"]).await?;
-    let document = json!({
-        "sync": sync["name"], "project": sync["project"], "plan": details["plan"], "held": details["held"],
-        "open_conflicts": open, "warnings": [],
-    });
-    output.data(&document);
-    Ok(told_plan::tell(&document, args.limit, output))
-}
-
-/// Puts a run in the queue.
-pub(super) async fn enqueue(client: &Client, args: &EnqueueArgs, output: &Output) -> Result<Exit, Fault> {
-    refuse_wait(args.wait)?;
-    let (project, name) = parts(&args.name);
-    let mut body = options(&args.run);
-    body["sync"] = json!(name);
-    body["project"] = json!(project);
-    body["kind"] = json!(args.kind);
-    let not_before = told_enqueue::not_before(args);
-    for (key, value) in [
-        ("priority", json!(args.priority.map(|priority| priority.as_str()))),
-        ("not_before", json!(args.at)),
-        ("delay", json!(args.delay.map(|delay| delay.as_secs()))),
-    ] {
-        if !value.is_null() {
-            body[key] = value;
-        }
-    }
-    let job: Value = client.post(&["jobs"], &body).await?;
-    let accepted = json!({
-        "run": job["id"], "sync": job["sync"], "project": job["project"], "joined": job["joined"],
-        "not_before": not_before, "pause": null,
-    });
-    told_enqueue::tell(&accepted, output);
-    if !places::any_worker(client).await? {
-        output.note(workers::NONE);
-    }
-    Ok(Exit::Done)
-}
-
-fn refuse_wait(wait: bool) -> Result<(), Fault> {
-    match wait {
-        true => Err(Fault::usage(
-            "--wait does not work against a server yet: end the pause first (syncline pauses), or run the command where the \
-             database is",
-        )),
-        false => Ok(()),
-    }
-}
-
-/// The options of a run as the API takes them.
-fn options(args: &RunOptions) -> Value {
-    let mut body = json!({
-        "full": args.full, "confirm_deletes": args.confirm_deletes, "allow_deletes_of": args.allow_deletes_of,
-    });
-    if let Some(count) = args.allow_deletes {
-        body["allow_deletes"] = json!(count);
-    }
-    if !args.items.is_empty() {
-        body["items"] = json!({ "side": args.side.as_deref().unwrap_or("source"), "ids": args.items });
-    }
-    body
-}
-
-/// Begins a run and waits for its end. A run that was asked for stays in the queue if the wait is interrupted.
-async fn to_end(
-    client: &Client,
-    sync: &Value,
-    what: &str,
-    body: &Value,
-    output: &Output,
-) -> Result<Value, Fault> {
-    let id = sync["id"].to_string();
-    let request = client.request(Method::POST, &["sync", "configs", &id, what], &[])?;
-    let job: Value = client.read(request.header("prefer", WAIT).json(body)).await?;
-    // An accepted run is short, a run that is over is whole.
-    match job["completed_at"].is_null() {
-        true => wait(client, &text(&job, "id"), output).await,
-        false => Ok(document(&job)),
-    }
-}
-
-/// Waits for the end of a run.
-pub(super) async fn wait(client: &Client, run: &str, output: &Output) -> Result<Value, Fault> {
-    let stop = shutdown::on_signals()?;
-    let path = ["jobs", run];
-    let mut job: Value = client.get(&path, &[]).await?;
-    let mut told = false;
-    while job["completed_at"].is_null() {
-        if !told && !places::any_worker(client).await? {
-            output.note(workers::NONE);
-        }
-        told = true;
-        let next = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            client.get::<Value>(&path, &[]).await
-        };
-        job = stop.run_until_cancelled(next).await.unwrap_or_else(|| {
-            Err(Fault::failed(format!(
-                "interrupted; run {run} stays in the queue and a worker will finish it"
-            )))
-        })?;
-    }
-    Ok(document(&job))
-}
 
 /// A job or a run of the API, as the command's JSON has runs.
-fn document(job: &Value) -> Value {
+pub(super) fn document(job: &Value) -> Value {
     let mut run = json!({
         "run": job["id"], "sync": job["sync"], "project": job["project"], "kind": job["kind"], "trigger": job["method"],
         "status": job["status"], "success": job["success"], "duration_ms": job["duration_ms"],
@@ -172,18 +34,6 @@ fn document(job: &Value) -> Value {
         run["details"] = details.clone();
     }
     run
-}
-
-/// The number of open conflicts of the sync with this id.
-pub(super) async fn open_conflicts(client: &Client, sync: &Value) -> Result<u64, Fault> {
-    let query = [("config_id", Some(sync.to_string()))];
-    let groups: Value = client.get(&["sync", "conflicts", "groups"], &query).await?;
-    Ok(crate::output::list(&groups, "groups").iter().filter_map(|group| group["conflicts"].as_u64()).sum())
-}
-
-async fn with_conflicts(client: &Client, sync: &Value, mut run: Value) -> Result<Value, Fault> {
-    run["open_conflicts"] = json!(open_conflicts(client, &sync["id"]).await?);
-    Ok(run)
 }
 
 /// Lists runs, or shows one.
@@ -217,7 +67,7 @@ fn since(age: Duration) -> String {
     since.trunc_subsecs(6).to_rfc3339_opts(chrono::SecondsFormat::Micros, true)
 }
 
-fn trigger(run: &Value) -> String {
+pub(super) fn trigger(run: &Value) -> String {
     let method = text(run, "method");
     if method == "batch" { "schedule".to_owned() } else { method }
 }
@@ -246,26 +96,33 @@ async fn show(client: &Client, id: Uuid, limit: u64, output: &Output) -> Result<
     let (changes, more) =
         client.pages(&["sync", "history", &id, "changes"], &[], "changes", (limit, 200)).await?;
     run["attempts"] = job["attempts"].clone();
-    run["changes"] = json!(changes);
+    let (refused, happened): (Vec<&Value>, Vec<&Value>) =
+        changes.iter().partition(|change| change["state"] == "not_written");
+    run["changes"] = json!(happened);
+    run["not_written"] = json!(refused);
     output.data(&run);
     if output.is_json() {
         return Ok(Exit::Done);
     }
     told::show::headed(&run, limit, output);
     told::show::tell_attempts(crate::output::list(&run, "attempts"), output);
-    if !changes.is_empty() {
-        output.headline("changes");
-        let line = |change: &Value| {
+    for (headline, changes) in [("changes", happened), ("tried and not written", refused)] {
+        if changes.is_empty() {
+            continue;
+        }
+        output.headline(headline);
+        let line = |change: &&Value| {
             vec![
                 text(change, "item"),
                 text(change, "side"),
                 change["field"].as_str().unwrap_or("(whole item)").to_owned(),
                 shown(&change["before"]),
                 shown(&change["after"]),
-                text(change, "state"),
+                text(change, "rule"),
+                text(change, "state").replace('_', " "),
             ]
         };
-        let head = ["item", "side", "field", "before", "after", "state"];
+        let head = ["item", "written to", "field", "before", "after", "rule", "state"];
         output.table(&head, changes.iter().map(line).collect());
     }
     if more {

@@ -1,5 +1,8 @@
 //! Commands against a running server: the same output as on its database, and what they say when it refuses or is away.
 
+mod accounts;
+mod queue;
+
 use std::{
     io::BufReader,
     net::TcpListener,
@@ -54,6 +57,9 @@ fn strip(value: &mut Value) {
                 "last_used_at",
                 "findings",
                 "not_before",
+                // Of a secret, which only the server has, and of a change in a transaction.
+                "fingerprint",
+                "seq",
             ] {
                 map.remove(key);
             }
@@ -82,6 +88,10 @@ async fn commands_say_the_same_on_the_database_and_against_the_server() -> Resul
         &["queues"],
         &["queues", "scale"],
         &["workers"],
+        &["history", "T-000001"],
+        &["history", "T-000002", "--sync", "tasks", "--days", "7"],
+        &["audit", "--limit", "2"],
+        &["audit", "--after", "3"],
         &["pauses"],
         &["schedules"],
         &["runs"],
@@ -112,6 +122,10 @@ async fn commands_say_the_same_on_the_database_and_against_the_server() -> Resul
         (&["runs", "nothing"], "there is no sync \"nothing\""),
         (&["conflicts", "show", "99"], "99"),
         (&["queues", "scale", "nothing"], "nothing"),
+        (&["history", "T-999999"], "the id or key \"T-999999\""),
+        (&["history", "T-000001", "--sync", "nothing"], "there is no sync \"nothing\""),
+        (&["enqueue", "task"], "did you mean \"tasks\"?"),
+        (&["pause", "platform", "cvs"], "did you mean \"csv\"?"),
     ] {
         ensure_tells(&here.expect(2, arguments)?.stderr, &[told])?;
         ensure_tells(&there.expect(2, arguments)?.stderr, &[told])?;
@@ -176,6 +190,16 @@ async fn a_server_runs_plans_and_resolves_for_commands() -> Result<()> {
     ensure_tells(&there.expect(0, &["jobs"])?.stdout, &[id, "not before"])?;
     ensure_tells(&there.expect(0, &["jobs", "cancel", id])?.stdout, &["cancelled"])?;
     ensure_tells(&there.expect(1, &["jobs", "cancel", id])?.stderr, &["over already"])?;
+    let latest = ["--json", "events", "--limit", "4"];
+    until("the latest events are the same", async || {
+        let (here, there) = (places.program.expect(0, &latest)?.stdout, there.expect(0, &latest)?.stdout);
+        Ok((here == there && !here.is_empty()).then_some(()))
+    })
+    .await?;
+    ensure_tells(
+        &there.expect(0, &["events", "--limit", "1000"])?.stdout,
+        &["run.accepted", "run.completed"],
+    )?;
     let events = there.expect(0, &["--json", "events", "--after", "0"])?;
     ensure_tells(&events.stdout, &["run.accepted", "run.completed"])?;
 
@@ -312,13 +336,29 @@ fn what_is_about_the_machine_refuses_a_server() -> Result<()> {
         &["stats", "rebuild"],
         &["demo"],
         &["version"],
+        &["openapi"],
+        &["validate", "sync.yaml"],
+        &["init", "a.csv", "b.csv"],
+        &["accounts", "key"],
+        &["accounts", "rotate", "--all"],
     ] {
         let refused = program.expect(2, &[arguments, &["--server", server]].concat())?;
-        ensure_tells(&refused.stderr, &["works on this machine", "--server"])?;
+        ensure_tells(&refused.stderr, &["works on this machine", "because", "Leave out --server"])?;
     }
-    for arguments in [&["people"][..], &["accounts"], &["history", "T-1"]] {
+    // What may be done instead is different for each.
+    for (arguments, instead) in [
+        (&["purge"][..], "SYNCLINE_KEEP_RUNS"),
+        (&["validate", "sync.yaml"], "syncline apply --dry-run FILE"),
+        (&["openapi"], "/openapi.json"),
+        (&["accounts", "rotate", "--all"], "SYNCLINE_SECRET_KEY_PREVIOUS"),
+        (&["plan", "-f", "sync.yaml"], "enabled: false"),
+    ] {
         let refused = program.expect(2, &[arguments, &["--server", server]].concat())?;
-        ensure_tells(&refused.stderr, &["does not work against a server yet", "syncs, apply"])?;
+        ensure_tells(&refused.stderr, &[instead, "--server"])?;
+    }
+    for arguments in [&["people"][..], &["accounts"], &["discover", "acme"], &["history", "T-1"]] {
+        let away = program.expect(1, &[arguments, &["--server", server]].concat())?;
+        ensure_tells(&away.stderr, &["cannot be reached"])?;
     }
     let both = program.expect(2, &["runs", "--server", server, "--database-url", "sqlite://x.db"])?;
     ensure_tells(&both.stderr, &["--server and --database-url"])?;

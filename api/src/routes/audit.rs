@@ -29,6 +29,9 @@ pub(crate) struct ChangesQuery {
     subject_kind: Option<String>,
     /// Only changes of the thing with this id.
     subject_id: Option<String>,
+    /// Only changes before the one with this id.
+    #[param(minimum = 1)]
+    before: Option<i64>,
     /// The most changes of a page; 100 if it is left out.
     #[param(minimum = 1, maximum = 1000)]
     #[serde(default, deserialize_with = "up_to::<1000, _>")]
@@ -82,9 +85,18 @@ pub(crate) async fn list(
     StrictQuery(query): StrictQuery<ChangesQuery>,
 ) -> Result<Json<ChangeList>, Problem> {
     let limit = query.limit.unwrap_or(100);
+<<<<<<< HEAD
     let ChangesQuery { actor, action, subject_kind, subject_id, cursor, .. } = query;
     let list = ("audit", caller.project, &actor, &action, &subject_kind, &subject_id);
     let before = page::after(&api, &list, cursor.as_deref()).await?;
+=======
+    if !(1..=1_000).contains(&limit) {
+        return Err(invalid_query("limit", "not between 1 and 1000"));
+    }
+    let ChangesQuery { actor, action, subject_kind, subject_id, before, cursor, .. } = query;
+    let list = ("audit", caller.project, &actor, &action, &subject_kind, &subject_id, before);
+    let before = page::after(&api, &list, cursor.as_deref()).await?.or(before);
+>>>>>>> remote
     let asked = AuditQuery {
         actor: actor.clone(),
         action: action.clone(),

@@ -25,7 +25,7 @@ use super::history::change::item;
     "target": "Theirs", "elder_data": "Ours", "external_data": "Theirs", "seen": "9f2c", "source_modified": null,
     "target_modified": null, "resolved": false, "resolution": null, "resolution_strategy": "manual", "resolved_at": null,
     "resolved_by": null, "occurrences": 1, "escalated_at": null, "created_at": "2026-11-20T13:44:17Z",
-    "run": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a",
+    "run": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "resolve_run": null,
 })))]
 pub struct ConflictView {
     pub id: i64,
@@ -84,6 +84,8 @@ pub struct ConflictView {
     pub created_at: DateTime<Utc>,
     /// The run that met it last.
     pub run: Uuid,
+    /// The run that carried out a person's choice.
+    pub resolve_run: Option<Uuid>,
 }
 
 pub(crate) fn view(caller: &Caller, found: FoundConflict) -> ConflictView {
@@ -126,5 +128,6 @@ pub(crate) fn view(caller: &Caller, found: FoundConflict) -> ConflictView {
         escalated_at: conflict.escalated_at,
         created_at: conflict.created_at,
         run: conflict.run_id,
+        resolve_run: conflict.resolve_run_id,
     }
 }

@@ -18,6 +18,7 @@ pub mod operations;
 pub(crate) mod overall;
 pub mod pauses;
 pub mod people;
+pub mod platforms;
 pub mod projects;
 pub mod queues;
 pub mod schedules;
@@ -65,6 +66,7 @@ pub(crate) fn api() -> Table {
         .add(OPERATE, routes!(jobs::cancel::cancel))
         .add(OPERATE, routes!(jobs::priority::set_priority))
         .add(READ, routes!(jobs::list::list_dead))
+        .add(READ.long(), routes!(jobs::list::count_dead))
         .add(OPERATE.long(), routes!(dead::replay))
         .add(ADMIN.long(), routes!(dead::discard))
         .add(READ, routes!(dead_groups::list))
@@ -81,6 +83,8 @@ pub(crate) fn api() -> Table {
         .add(OPERATE_ALL, routes!(queues::resume))
         .add(READ_ALL, routes!(queues::scale))
         .add(READ, routes!(pauses::list))
+        .add(OPERATE_ALL, routes!(platforms::pause))
+        .add(OPERATE_ALL, routes!(platforms::resume))
         .add(READ, routes!(schedules::list))
         .add(OPERATE, routes!(schedules::run))
         .add(OPERATE, routes!(schedules::pause))
@@ -139,6 +143,8 @@ pub(crate) fn api() -> Table {
         .add(DATA_READ, routes!(people::show))
         .add(DATA_READ, routes!(people::export))
         .add(ADMIN, routes!(people::map))
+        .add(ADMIN, routes!(people::unmap))
+        .add(ADMIN, routes!(people::sync))
         .add(ADMIN, routes!(people::import))
         // The live feed. `/ws` is beside the document.
         .add(READ, routes!(live::sse::events))

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_entity::{project, types::MatchedBy};
 use syncline_service::{
-    Caller, Error, Unknown,
+    Caller, Error, Unknown, accounts,
     people::{self, Entry, KnownIdentity, KnownPerson},
+    syncs::display_name,
 };
 use utoipa::{
     IntoParams, ToSchema,
@@ -25,6 +26,7 @@ use utoipa::{
 };
 use uuid::Uuid;
 
+use super::accounts::reach::refused;
 use crate::{
     access::By,
     extract::{InPath, JsonBody, StrictQuery, whole},
@@ -122,6 +124,46 @@ pub struct NewMapping {
     /// The identity that becomes theirs as well.
     #[schema(min_length = 1, max_length = 1024)]
     pub identity: String,
+}
+
+/// An identity that is to be a person of their own.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "identity": "jira:5b10a2844c20165700ede21g" })))]
+pub struct Unmapping {
+    /// The project; by default the token's, or `default`.
+    pub project: Option<String>,
+    /// The identity: `ACCOUNT:LOGIN`, or a text as it stands in files and tables.
+    #[schema(min_length = 1, max_length = 1024)]
+    pub identity: String,
+}
+
+/// Whose people to ask for.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "account": "acme", "place": "acme/web" })))]
+pub struct PeopleOfPlace {
+    /// The project; by default the token's, or `default`.
+    pub project: Option<String>,
+    /// The account, without its project.
+    #[schema(min_length = 1, max_length = 100)]
+    pub account: String,
+    /// A place of the account, as the list of places names it.
+    #[schema(min_length = 1, max_length = 1024)]
+    pub place: String,
+}
+
+/// The people of a place, and what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({ "found": 3, "new": 1, "changed": 0, "matched_by_email": 1, "matched_by_name": 0 })))]
+pub struct SyncedPeople {
+    pub found: usize,
+    /// Not known before.
+    pub new: usize,
+    /// With another login, name or e-mail address than before.
+    pub changed: usize,
+    pub matched_by_email: usize,
+    pub matched_by_name: usize,
 }
 
 /// The person after a change, and the identities that are people of their own now.
@@ -237,6 +279,58 @@ pub(crate) async fn map(
     let project = of(&api, &caller, asked.project.as_deref()).await?;
     let done = people::map(&api.db, &caller, &project.key, &asked.person, &asked.identity).await?;
     Ok(Json(MappedPerson { person: view(&done.person), apart: done.apart.iter().map(identity).collect() }))
+}
+
+/// Take an identity out of its person
+///
+/// It is a person of its own then, and is not matched again by itself.
+#[utoipa::path(
+    post,
+    path = "/api/v1/people/unmap",
+    operation_id = "unmap_person",
+    tag = "people",
+    request_body = Unmapping,
+    responses((status = 200, description = "The person that it was taken out of.", body = MappedPerson)),
+)]
+pub(crate) async fn unmap(
+    State(api): State<ApiState>,
+    By(caller): By,
+    JsonBody(asked): JsonBody<Unmapping>,
+) -> Result<Json<MappedPerson>, Problem> {
+    let project = of(&api, &caller, asked.project.as_deref()).await?;
+    let done = people::unmap(&api.db, &caller, &project.key, &asked.identity).await?;
+    Ok(Json(MappedPerson { person: view(&done.person), apart: done.apart.iter().map(identity).collect() }))
+}
+
+/// Ask an account for the people of a place, and match them
+///
+/// They are matched with those who are known by e-mail address, then by a name that only one person has.
+#[utoipa::path(
+    post,
+    path = "/api/v1/people/sync",
+    operation_id = "sync_people",
+    tag = "people",
+    request_body = PeopleOfPlace,
+    responses((status = 200, description = "The people of the place are known.", body = SyncedPeople)),
+)]
+pub(crate) async fn sync(
+    State(api): State<ApiState>,
+    By(caller): By,
+    JsonBody(asked): JsonBody<PeopleOfPlace>,
+) -> Result<Json<SyncedPeople>, Problem> {
+    let project = of(&api, &caller, asked.project.as_deref()).await?;
+    let name = display_name(&project.key, &asked.account);
+    let account = accounts::find_seen(&api.db, &caller, &name).await?;
+    let account = accounts::saved(&api.db, account).await?;
+    let found = (api.platforms.discover)(account.clone(), Some(asked.place)).await.map_err(refused)?;
+    let done = people::discovered(&api.db, &caller, &account, &found.people).await?;
+    Ok(Json(SyncedPeople {
+        found: done.found,
+        new: done.new,
+        changed: done.changed,
+        matched_by_email: done.matched_by_email,
+        matched_by_name: done.matched_by_name,
+    }))
 }
 
 /// Map the people of a file: all of them, or none

@@ -51,7 +51,9 @@ pub(crate) async fn project(stage: &Stage, key: &str) -> i64 {
 
 /// A request for each route that does something where it is allowed.
 fn body_of(method: &str, path: &str, project: &str, run: &str) -> (String, String) {
-    let path = path.replace("/jobs/{id}", &format!("/jobs/{run}")).replace("{name}", "default");
+    let path =
+        path.replace("/jobs/{id}", &format!("/jobs/{run}")).replace("/platforms/{name}", "/platforms/github");
+    let path = path.replace("{name}", "default");
     let body = match (method, path.as_str()) {
         ("POST", "/api/v1/jobs") => json!({ "sync": "own", "project": project }),
         ("POST", path) if path.starts_with("/api/v1/dead") => json!({ "ids": [run] }),

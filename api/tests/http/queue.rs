@@ -96,6 +96,23 @@ async fn a_job_may_be_for_later_and_of_an_id_that_the_caller_chose() {
 }
 
 #[tokio::test]
+async fn a_job_waits_for_the_end_of_a_pause_of_its_platform_if_it_may() {
+    let stage = Stage::sqlite().await;
+    let sync = stage.sync("tasks", |_| {}).await;
+    let paused = stage.post("/api/v1/platforms/csv/pause", json!({ "reason": "moving" })).await;
+    assert_eq!(paused.json(), json!({ "paused": true, "changed": true }));
+    let run = format!("/api/v1/sync/configs/{sync}/run");
+    stage.post("/api/v1/jobs", json!({ "sync": "tasks" })).await.problem(409, "sync-paused");
+    stage.post(&run, json!({})).await.problem(409, "sync-paused");
+    let first = enqueue(&stage, json!({ "waits_for_pauses": true })).await;
+    let again = stage.post(&run, json!({ "waits_for_pauses": true })).await;
+    assert_eq!((again.status.as_u16(), &again.json()["id"]), (202, &first["id"]));
+    let ended = stage.post("/api/v1/platforms/csv/resume", json!({})).await;
+    assert_eq!(ended.json(), json!({ "paused": false, "changed": true }));
+    stage.post("/api/v1/platforms/cvs/pause", json!({})).await.problem(404, "unknown-platform");
+}
+
+#[tokio::test]
 async fn a_waiting_job_is_cancelled() {
     let stage = Stage::sqlite().await;
     stage.sync("tasks", |_| {}).await;
@@ -128,6 +145,11 @@ async fn dead_letters_are_listed_replayed_and_discarded() {
         cursor = format!("&cursor={next}");
     }
     assert_eq!(paged, ids(&list));
+    for (filter, count) in [("", 4), ("?sync=tasks", 1), ("?q=-reason:poison", 2), ("?older_than=1h", 0)] {
+        let counted = stage.get(&format!("/api/v1/dead/count{filter}")).await.json();
+        assert_eq!(counted, json!({ "count": count }), "{filter}");
+    }
+    stage.get("/api/v1/dead/count?limit=1").await.problem(400, "invalid-query");
 
     // Many at once are confirmed, or counted right.
     let poison = json!({ "filter": { "text": "poison" } });

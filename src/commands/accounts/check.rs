@@ -1,7 +1,7 @@
 //! `syncline accounts check`: who an account is and what it may do.
 
 use sea_orm::DatabaseConnection;
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_accounts::fingerprint;
 use syncline_connectors::Identity;
 use syncline_service::accounts::{self, KnownAccount};
@@ -11,7 +11,7 @@ use super::{Reach, show};
 use crate::{
     config::Config,
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list, moment, text},
 };
 
 /// Logs in and tells what the platform says of the account.
@@ -33,12 +33,7 @@ pub(super) async fn run(
     json["secret"]["fingerprint"] = json!(print);
     json["identity"] = json!(identity);
     json["paused"] = json!(paused.is_some());
-    output.data(&json);
-    tell(&account, &identity, output);
-    output.line(format!("{}, fingerprint {print}", super::kept(&account)));
-    if let Some(paused) = &paused {
-        output.line(show::paused_line(&account, paused));
-    }
+    tell(&json, &paused.as_ref().map(show::pause_json).unwrap_or_default(), output);
     Ok(Exit::Done)
 }
 
@@ -50,37 +45,51 @@ pub(crate) async fn identity(environment: &Environment, account: &KnownAccount) 
     identity.map_err(|error| Fault::failed(error.to_string()))
 }
 
-fn tell(account: &KnownAccount, identity: &Identity, output: &Output) {
-    let Identity { id, name, scopes, missing, limited, budget } = identity;
-    output.line(format!("account {account}: {name} on {} (id {id})", account.row.platform));
+/// Prints what a platform says of an account, and its pause, if there is one.
+pub(crate) fn tell(account: &Value, paused: &Value, output: &Output) {
+    output.data(account);
+    let (name, platform) = (show::name(account), text(account, "platform"));
+    let identity = &account["identity"];
+    output.line(format!(
+        "account {name}: {} on {platform} (id {})",
+        text(identity, "name"),
+        text(identity, "id")
+    ));
+    let scopes: Vec<&str> = list(identity, "scopes").iter().filter_map(Value::as_str).collect();
     if !scopes.is_empty() {
         output.line(format!("it may: {}", scopes.join(", ")));
     }
+    let missing = list(identity, "missing");
     if missing.is_empty() {
         output.line("nothing that a sync needs is known to be missing");
     }
-    for missing in missing {
+    for missing in missing.iter().filter_map(Value::as_str) {
         output.line(format!("missing: {missing}"));
     }
-    if let Some(budget) = budget {
+    let budget = &identity["budget"];
+    if let Some(resets_at) = moment(budget, "resets_at") {
         output.line(format!(
             "{} of {} requests are left; all of them again at {} UTC",
-            budget.remaining,
-            budget.limit,
-            budget.resets_at.format("%H:%M:%S")
+            budget["remaining"],
+            budget["limit"],
+            resets_at.format("%H:%M:%S")
         ));
     }
-    match (limited, account.row.keeps_limits) {
+    match (identity["limited"].as_bool(), show::keeps_limits(account)) {
         (Some(false), true) => output.line(format!(
-            "the server limits nothing, and the account keeps the limits of {} all the same; `syncline accounts limits \
-             {account} off` makes its syncs faster",
-            account.row.platform
+            "the server limits nothing, and the account keeps the limits of {platform} all the same; `syncline accounts limits \
+             {name} off` makes its syncs faster",
         )),
         (Some(false), false) => output.line("the server limits nothing, and the account keeps no limits"),
         (Some(true), false) => output.line(format!(
             "the server limits requests, and the account does not keep its limits: it may be blocked for a while; `syncline \
-             accounts limits {account} on` ends that"
+             accounts limits {name} on` ends that"
         )),
         _ => {}
+    }
+    let print = account["secret"]["fingerprint"].as_str().map(|print| format!(", fingerprint {print}"));
+    output.line(format!("{}{}", super::kept(account), print.unwrap_or_default()));
+    if !paused.is_null() {
+        output.line(show::paused_line(&name, paused));
     }
 }

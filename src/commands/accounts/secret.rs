@@ -13,12 +13,17 @@ use crate::{
 
 /// The new secret of an account. Without a key nothing is asked for, since it could not be stored.
 pub(super) fn secret(args: &SecretArgs, account: &str, broker: &Broker) -> Result<NewSecret, Fault> {
+    if args.secret.is_none() && broker.keys().current.is_none() {
+        return Err(syncline_service::accounts::no_key().into());
+    }
+    given(args, account)
+}
+
+/// The secret of the arguments, whatever encrypts it.
+pub(crate) fn given(args: &SecretArgs, account: &str) -> Result<NewSecret, Fault> {
     if let Some(reference) = &args.secret {
         let reference = reference.parse().map_err(|error| Fault::usage(format!("--secret {error}")))?;
         return Ok(NewSecret::Reference(reference));
-    }
-    if broker.keys().current.is_none() {
-        return Err(syncline_service::accounts::no_key().into());
     }
     let text = match std::io::stdin().is_terminal() {
         true => rpassword::prompt_password(format!("secret of {account}: ")),

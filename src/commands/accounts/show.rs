@@ -6,11 +6,14 @@ use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_accounts::Broker;
 use syncline_runs::pause::{self, Paused, Subject};
-use syncline_service::accounts::{self, KnownAccount};
+use syncline_service::{
+    accounts::{self, KnownAccount},
+    syncs::display_name,
+};
 
 use crate::{
     fault::{Exit, Fault},
-    output::Output,
+    output::{Output, list as entries, moment, text},
     words::date,
 };
 
@@ -31,6 +34,16 @@ pub(super) fn as_json(account: &KnownAccount) -> Value {
     })
 }
 
+/// The name of an account's JSON, as commands take it.
+pub(crate) fn name(account: &Value) -> String {
+    display_name(&text(account, "project"), &text(account, "name"))
+}
+
+/// True if the account of this JSON keeps limits.
+pub(super) fn keeps_limits(account: &Value) -> bool {
+    account["limits"] != "off"
+}
+
 /// Lists all accounts.
 pub(super) async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
     let all = accounts::all(db).await?;
@@ -40,24 +53,33 @@ pub(super) async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exi
         json["paused"] = json!(paused.contains_key(&account.row.id));
         json
     });
-    output.data(&json!({ "accounts": json.collect::<Vec<_>>() }));
+    tell_list(&json!({ "accounts": json.collect::<Vec<_>>() }), output);
+    Ok(Exit::Done)
+}
+
+/// Prints accounts.
+pub(crate) fn tell_list(document: &Value, output: &Output) {
+    output.data(document);
+    let all = entries(document, "accounts");
     if all.is_empty() {
         output.line("no accounts; add one: syncline accounts add NAME --platform PLATFORM");
-        return Ok(Exit::Done);
+        return;
     }
-    let line = |account: &KnownAccount| {
-        let state = if paused.contains_key(&account.row.id) { "paused" } else { "ready" };
-        let limits = if account.row.keeps_limits { "on" } else { "off" };
-        let secret = account.row.secret_ref.clone().unwrap_or_else(|| account.secret_kind().to_owned());
-        let address = account.row.base_url.clone().unwrap_or_default();
-        let [limits, state] = [limits, state].map(str::to_owned);
-        vec![account.to_string(), account.row.platform.clone(), secret, address, limits, state]
+    let line = |account: &Value| {
+        let secret = account["secret"]["reference"].as_str().or(account["secret"]["kind"].as_str());
+        vec![
+            name(account),
+            text(account, "platform"),
+            secret.unwrap_or_default().to_owned(),
+            text(account, "base_url"),
+            if keeps_limits(account) { "on" } else { "off" }.to_owned(),
+            if account["paused"] == true { "paused" } else { "ready" }.to_owned(),
+        ]
     };
     output.table(
         &["account", "platform", "secret", "address", "limits", "state"],
         all.iter().map(line).collect(),
     );
-    Ok(Exit::Done)
 }
 
 /// Shows one account.
@@ -68,48 +90,56 @@ pub(super) async fn show(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let account = accounts::find(db, name).await?;
-    let syncs = accounts::syncs_of(db, &account).await?;
     let paused = pauses(db).await?.remove(&account.row.id);
     let fingerprint = broker.fingerprint(&account.row).await;
     let mut json = as_json(&account);
-    json["syncs"] = json!(syncs);
-    json["paused"] = json!(
-        paused.as_ref().map(|paused| json!({ "reason": paused.reason, "by": paused.by, "at": paused.at }))
-    );
+    json["syncs"] = json!(accounts::syncs_of(db, &account).await?);
+    json["paused"] = paused.as_ref().map(pause_json).unwrap_or_default();
     match &fingerprint {
         Ok(fingerprint) => json["secret"]["fingerprint"] = json!(fingerprint),
         Err(error) => json["secret"]["error"] = json!(error.to_string()),
     }
-    output.data(&json);
-    let address = account.row.base_url.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
-    output.line(format!("account {account}: {}{address}", account.row.platform));
-    let known = match &fingerprint {
-        Ok(Some(fingerprint)) => format!(", fingerprint {fingerprint}"),
-        _ => String::new(),
-    };
-    output.line(format!("{}{known}", super::kept(&account)));
-    if !account.row.keeps_limits {
+    tell_one(&json, output);
+    Ok(Exit::Done)
+}
+
+/// Prints one account.
+pub(crate) fn tell_one(account: &Value, output: &Output) {
+    output.data(account);
+    let address = account["base_url"].as_str().map(|address| format!(" at {address}")).unwrap_or_default();
+    output.line(format!("account {}: {}{address}", name(account), text(account, "platform")));
+    let secret = &account["secret"];
+    let known = secret["fingerprint"].as_str().map(|print| format!(", fingerprint {print}"));
+    output.line(format!("{}{}", super::kept(account), known.unwrap_or_default()));
+    if !keeps_limits(account) {
         output.line(NO_LIMITS);
     }
+    let syncs: Vec<&str> = entries(account, "syncs").iter().filter_map(Value::as_str).collect();
     if syncs.is_empty() {
         output.line("no sync uses it");
     } else {
         output.line(format!("used by {}", syncs.join(", ")));
     }
-    if let Some(paused) = &paused {
-        output.line(paused_line(&account, paused));
+    if !account["paused"].is_null() {
+        output.line(paused_line(&name(account), &account["paused"]));
     }
-    if let Err(error) = &fingerprint {
-        output.error(&error.to_string());
+    if let Some(error) = secret["error"].as_str() {
+        output.error(error);
     }
-    Ok(Exit::Done)
+}
+
+/// A pause as JSON.
+pub(super) fn pause_json(paused: &Paused) -> Value {
+    json!({ "reason": paused.reason, "by": paused.by, "at": paused.at })
 }
 
 /// Why and since when an account is paused, and how to end it.
-pub(super) fn paused_line(account: &KnownAccount, paused: &Paused) -> String {
-    let reason = paused.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let by = if paused.by.is_empty() { String::new() } else { format!(" by {}", paused.by) };
-    format!("paused{by} since {} UTC{reason}; `syncline accounts resume {account}` ends it", date(paused.at))
+pub(super) fn paused_line(account: &str, paused: &Value) -> String {
+    let reason = paused["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let by = text(paused, "by");
+    let by = if by.is_empty() { by } else { format!(" by {by}") };
+    let at = moment(paused, "at").map(date).unwrap_or_default();
+    format!("paused{by} since {at} UTC{reason}; `syncline accounts resume {account}` ends it")
 }
 
 /// The pauses of accounts, by their ids.

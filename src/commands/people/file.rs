@@ -3,7 +3,7 @@
 use std::{io::Read, path::Path};
 
 use sea_orm::DatabaseConnection;
-use serde_json::json;
+use serde_json::{Value, json};
 use syncline_service::{
     Caller,
     people::{self, Entry},
@@ -21,9 +21,25 @@ pub(super) async fn import(
     db: &DatabaseConnection,
     caller: &Caller,
     project: &str,
-    PeopleImportArgs { file, format }: &PeopleImportArgs,
+    args: &PeopleImportArgs,
     output: &Output,
 ) -> Result<Exit, Fault> {
+    let entries = read(args)?;
+    let done = people::import(db, caller, project, &entries).await;
+    let done = done.map_err(|error| of_file(args, error.into()))?;
+    let done = json!({ "people": done.people, "identities": done.identities, "new": done.new });
+    tell_imported(project, &done, output);
+    Ok(Exit::Done)
+}
+
+/// An error about the content of a file, with the file's name.
+pub(crate) fn of_file(args: &PeopleImportArgs, mut fault: Fault) -> Fault {
+    fault.message = format!("{}: {}", args.file.display(), fault.message);
+    fault
+}
+
+/// Reads the people of a file.
+pub(crate) fn read(PeopleImportArgs { file, format }: &PeopleImportArgs) -> Result<Vec<Entry>, Fault> {
     let name = file.display();
     let text = match file.to_str() {
         Some("-") => {
@@ -33,7 +49,7 @@ pub(super) async fn import(
         _ => std::fs::read_to_string(file),
     };
     let text = text.map_err(|error| Fault::usage(format!("{name}: {}", said(&error))))?;
-    let entries: Vec<Entry> = match (format_of(*format, Some(file.as_path())), text.trim()) {
+    Ok(match (format_of(*format, Some(file.as_path())), text.trim()) {
         (_, "") => Vec::new(),
         (PeopleFormat::Csv, _) => {
             people::from_csv(&text).map_err(|error| Fault::usage(format!("{name}: {error}")))?
@@ -42,23 +58,21 @@ pub(super) async fn import(
             let keys = "a list of people, each with name, email, accounts { ACCOUNT: LOGIN } and texts";
             Fault::usage(format!("{name}: must be {keys}: {error}"))
         })?,
-    };
-    let done = people::import(db, caller, project, &entries).await;
-    let done = done.map_err(|error| {
-        let mut fault = Fault::from(error);
-        fault.message = format!("{name}: {}", fault.message);
-        fault
-    })?;
-    output.data(
-        &json!({ "project": project, "people": done.people, "identities": done.identities, "new": done.new }),
-    );
+    })
+}
+
+/// Prints what an import did.
+pub(crate) fn tell_imported(project: &str, done: &Value, output: &Output) {
+    let number = |key: &str| done[key].as_u64().unwrap_or(0);
+    output.data(&json!({
+        "project": project, "people": done["people"], "identities": done["identities"], "new": done["new"],
+    }));
     output.line(format!(
         "mapped {} with {}, {} of them new",
-        count(done.people as u64, "person", "people"),
-        count(done.identities as u64, "identity", "identities"),
-        done.new
+        count(number("people"), "person", "people"),
+        count(number("identities"), "identity", "identities"),
+        number("new")
     ));
-    Ok(Exit::Done)
 }
 
 /// The form of a file, by its name if none is given.
@@ -71,13 +85,22 @@ fn format_of(given: Option<PeopleFormat>, file: Option<&Path>) -> PeopleFormat {
 pub(super) async fn export(
     db: &DatabaseConnection,
     project: &str,
-    PeopleExportArgs { output: file, format }: &PeopleExportArgs,
+    args: &PeopleExportArgs,
     output: &Output,
 ) -> Result<Exit, Fault> {
     let id = people::project(db, project).await?.id;
-    let entries = people::export(&people::list(db, id).await?);
+    write(project, &people::export(&people::list(db, id).await?), args, output)
+}
+
+/// Writes people into a file, or prints them.
+pub(crate) fn write(
+    project: &str,
+    entries: &[Entry],
+    PeopleExportArgs { output: file, format }: &PeopleExportArgs,
+    output: &Output,
+) -> Result<Exit, Fault> {
     let text = match format_of(*format, file.as_deref()) {
-        PeopleFormat::Csv => people::to_csv(&entries)?,
+        PeopleFormat::Csv => people::to_csv(entries)?,
         PeopleFormat::Yaml => {
             serde_saphyr::to_string(&entries).map_err(|error| Fault::failed(error.to_string()))?
         }

@@ -52,6 +52,9 @@ pub struct AccountView {
     /// False if its server limits nothing.
     pub limits: bool,
     pub paused: Option<AccountPause>,
+    /// The syncs that use it. Only of one account that is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub syncs: Option<Vec<String>>,
 }
 
 /// Where the secret of an account is.
@@ -112,7 +115,9 @@ pub(crate) async fn show(
     InPath(id): InPath<String>,
 ) -> Result<Answer, Problem> {
     let known = found(&api, &caller, &id).await?;
-    answer(&api, &known).await
+    let syncs = accounts::syncs_of(&api.db, &known).await?;
+    let (tag, Json(view)) = answer(&api, &known).await?;
+    Ok((tag, Json(AccountView { syncs: Some(syncs), ..view })))
 }
 
 /// The account with this id or name, if the caller sees it.
@@ -163,5 +168,6 @@ fn view(known: &KnownAccount, paused: &HashMap<i64, Paused>) -> AccountView {
             by: paused.by.clone(),
             at: paused.at,
         }),
+        syncs: None,
     }
 }

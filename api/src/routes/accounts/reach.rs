@@ -123,6 +123,6 @@ pub(crate) async fn discover(
 }
 
 /// The platform did not answer as hoped; the text has no secret.
-fn refused(why: String) -> Problem {
+pub(crate) fn refused(why: String) -> Problem {
     Problem::new(StatusCode::CONFLICT, "platform-refused", "Platform refused", why)
 }

@@ -55,6 +55,8 @@ pub struct RunRequest {
     pub delay: Option<u64>,
     /// The run begins no earlier than this.
     pub not_before: Option<DateTime<Utc>>,
+    /// Accept the run also while a pause keeps it from beginning: it begins when that ends.
+    pub waits_for_pauses: bool,
 }
 
 /// Run a sync
@@ -132,6 +134,7 @@ async fn begin(
         id,
         delay,
         not_before,
+        waits_for_pauses,
     } = asked;
     let id = match id {
         Some(id) => Some(id),
@@ -150,6 +153,7 @@ async fn begin(
         id,
         delay,
         not_before,
+        waits_for_pauses,
     };
     let enqueued = enqueue(&api.db, &api.queue, &caller, &sync, &request(&job)?).await?;
     if wait.for_end(&api.db, enqueued.id).await? {

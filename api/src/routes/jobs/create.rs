@@ -72,6 +72,9 @@ pub struct NewJob {
     pub delay: Option<u64>,
     /// The run begins no earlier than this.
     pub not_before: Option<DateTime<Utc>>,
+    /// Accept the run also while a pause keeps it from beginning: it begins when that ends.
+    #[serde(default)]
+    pub waits_for_pauses: bool,
 }
 
 impl NewJob {
@@ -268,7 +271,7 @@ pub(crate) fn request(asked: &NewJob) -> Result<Request, Problem> {
         not_before,
         fixed_time: asked.not_before.is_some(),
         id: asked.id,
-        waits_for_pauses: false,
+        waits_for_pauses: asked.waits_for_pauses,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Json, extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
@@ -23,7 +23,12 @@ use super::{Links, address, unknown_sync};
 use crate::{
     access::By,
     cursor,
+<<<<<<< HEAD
     extract::{StrictQuery, invalid_query, up_to, written},
+=======
+    extract::{StrictQuery, invalid_query},
+    lately::answered,
+>>>>>>> remote
     problem::Problem,
     schema::{one_of, priority},
     state::ApiState,
@@ -64,6 +69,39 @@ pub(crate) struct JobsQuery {
     limit: Option<u16>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
+}
+
+/// Which dead letters to count. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CountQuery {
+    /// Of this queue; `default` if it is left out.
+    queue: Option<String>,
+    /// Of the sync with this name.
+    sync: Option<String>,
+    /// The sync's project.
+    project: Option<String>,
+    /// Of this kind, such as `sync` or `plan`.
+    kind: Option<String>,
+    /// With this unique, concurrency or order key.
+    key: Option<String>,
+    /// With this text in the arguments, the error or the reason.
+    text: Option<String>,
+    /// At least this old: a number and `s`, `m`, `h`, `d` or `w`.
+    #[param(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$", example = "10m")]
+    older_than: Option<String>,
+    /// Of this group, by its fingerprint.
+    group: Option<String>,
+    /// A filter such as `sync:a,b -error:timeout age:>10m`.
+    q: Option<String>,
+}
+
+/// How many dead letters a filter selects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(examples(json!({ "count": 12 })))]
+pub struct DeadCount {
+    pub count: usize,
 }
 
 fn standings() -> Schema {
@@ -179,6 +217,34 @@ pub(crate) async fn list_dead(
         return Err(invalid_query("state", "all that is listed here is dead"));
     }
     listed(&api, &caller, query, Standing::Dead).await
+}
+
+/// Count dead letters
+///
+/// It is the number that a replay or discard with the same filter expects.
+#[utoipa::path(
+    get,
+    path = "/api/v1/dead/count",
+    operation_id = "count_dead",
+    tag = "dead letters",
+    params(CountQuery),
+    responses((status = 200, description = "Their number.", body = DeadCount)),
+)]
+pub(crate) async fn count_dead(
+    State(api): State<ApiState>,
+    By(caller): By,
+    StrictQuery(query): StrictQuery<CountQuery>,
+) -> Result<Response, Problem> {
+    let name = ("dead count", caller.project, format!("{query:?}"));
+    let CountQuery { queue, sync, project, kind, key, text, older_than, group, q } = query;
+    let filter = JobFilter { queue, sync, project, kind, key, text, older_than, q, group };
+    let state = api.clone();
+    let counting = async move {
+        let asked = listing(&state, &caller, &filter, Standing::Dead).await?;
+        let ids = listing::dead_ids(&state.db, &state.queue, &asked).await?;
+        Ok(DeadCount { count: ids.len() })
+    };
+    answered(&api, &name, |counted: &DeadCount| counted.count as u64, counting).await
 }
 
 async fn listed(

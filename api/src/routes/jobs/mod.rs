@@ -10,7 +10,7 @@ pub(crate) mod show;
 pub use cancel::CancelledJob;
 pub(crate) use create::unknown_sync;
 pub use create::{AcceptedJob, JobKind, NewJob};
-pub use list::{JobFilter, JobList, ListedJob};
+pub use list::{DeadCount, JobFilter, JobList, ListedJob};
 pub use many::{AcceptedJobs, JobResult, NewJobs};
 pub use show::{AttemptView, ItemCounts, JobView, QueueView};
 
