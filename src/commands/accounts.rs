@@ -64,7 +64,7 @@ async fn add(
         secret,
     };
     let added = accounts::add(db, broker, &config.caller(), &new).await?;
-    output.data(&show::as_json(&added));
+    output.data(&show::as_json(db, &added).await?);
     output.line(format!("added the account {added} of {}; {}", added.row.platform, kept(&added)));
     if !added.row.keeps_limits {
         output.line(show::NO_LIMITS);
@@ -118,7 +118,7 @@ async fn rotate(
     let secret = secret(&args.secret, name, broker)?;
     let (rotated, resumed) =
         accounts::rotate(db, &app::queue(config, db)?, broker, &config.caller(), &account, &secret).await?;
-    output.data(&json!({ "account": show::as_json(&rotated), "resumed": resumed }));
+    output.data(&json!({ "account": show::as_json(db, &rotated).await?, "resumed": resumed }));
     output.line(format!("the account {rotated} has another secret; {}", kept(&rotated)));
     if resumed {
         output.line("it was paused because the former secret was refused; it goes on");
@@ -156,7 +156,7 @@ async fn limits(
 ) -> Result<Exit, Fault> {
     let account = accounts::find(db, &args.name).await?;
     let set = accounts::set_limits(db, &config.caller(), &account, args.limits == Switch::On).await?;
-    output.data(&show::as_json(&set));
+    output.data(&show::as_json(db, &set).await?);
     output.line(match set.row.keeps_limits {
         true => format!("the account {set} keeps the limits of {}", set.row.platform),
         false => format!("the account {set}: {}", show::NO_LIMITS),

@@ -4,11 +4,12 @@ mod file;
 
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
+use syncline_api::routes::people::view;
 use syncline_connectors::Discover;
 use syncline_entity::types::MatchedBy;
 use syncline_service::{
     accounts,
-    people::{self, KnownIdentity, KnownPerson, Mapped},
+    people::{self, KnownIdentity, Mapped},
 };
 
 use super::{accounts::Reach, discover::scope};
@@ -33,7 +34,7 @@ pub(crate) async fn run(config: &Config, args: &PeopleArgs, output: &Output) -> 
         }
         Some(PeopleAction::Unmap(args)) => {
             let done = people::unmap(&db, &config.caller(), project, &args.identity).await?;
-            output.data(&as_json(&done.person));
+            output.data(&view(&done.person));
             output.line(format!("{} is a person of their own now, and is not matched again", args.identity));
             Ok(Exit::Done)
         }
@@ -45,7 +46,7 @@ pub(crate) async fn run(config: &Config, args: &PeopleArgs, output: &Output) -> 
 async fn list(db: &DatabaseConnection, project: &str, output: &Output) -> Result<Exit, Fault> {
     let id = people::project(db, project).await?.id;
     let people = people::list(db, id).await?;
-    output.data(&json!({ "project": project, "people": people.iter().map(as_json).collect::<Vec<_>>() }));
+    output.data(&json!({ "project": project, "people": people.iter().map(view).collect::<Vec<_>>() }));
     if people.is_empty() {
         output.line(
             "no people are known yet; `syncline people sync ACCOUNT PLACE` asks an account, and `syncline people map` adds one",
@@ -119,21 +120,10 @@ async fn sync(
 fn mapped(done: &Mapped, output: &Output) -> Result<Exit, Fault> {
     let all: Vec<String> = done.person.identities.iter().map(ToString::to_string).collect();
     let apart: Vec<String> = done.apart.iter().map(ToString::to_string).collect();
-    output.data(&json!({ "person": as_json(&done.person), "apart": apart }));
+    output.data(&json!({ "person": view(&done.person), "apart": apart }));
     output.line(format!("one person: {}", all.join(", ")));
     for identity in apart {
         output.line(format!("{identity} is a person of their own now, and is not matched again"));
     }
     Ok(Exit::Done)
-}
-
-fn as_json(person: &KnownPerson) -> Value {
-    let identity = |identity: &KnownIdentity| {
-        json!({
-            "account": identity.account, "id": identity.row.remote_id, "login": identity.row.login,
-            "name": identity.row.name, "email": identity.row.email, "matched_by": identity.row.matched_by,
-        })
-    };
-    let identities: Vec<Value> = person.identities.iter().map(identity).collect();
-    json!({ "name": person.name(), "email": person.email(), "identities": identities })
 }

@@ -18,7 +18,7 @@ use crate::{
     },
     fault::{Exit, Fault},
     ids,
-    output::{Output, shown, text},
+    output::{Output, bare, text},
     shutdown,
 };
 
@@ -80,10 +80,9 @@ pub(super) async fn enqueue(client: &Client, args: &EnqueueArgs, output: &Output
         }
     }
     let job: Value = client.post(&["jobs"], &body).await?;
-    let accepted = json!({
-        "run": job["id"], "sync": job["sync"], "project": job["project"], "joined": job["joined"],
-        "not_before": not_before, "pause": null,
-    });
+    let mut accepted = bare(job);
+    accepted["not_before"] = json!(not_before);
+    accepted["pause"] = Value::Null;
     told_enqueue::tell(&accepted, output);
     if !places::any_worker(client).await? {
         output.note(workers::NONE);
@@ -129,7 +128,7 @@ async fn to_end(
     // An accepted run is short, a run that is over is whole.
     match job["completed_at"].is_null() {
         true => wait(client, &text(&job, "id"), output).await,
-        false => Ok(document(&job)),
+        false => Ok(bare(job)),
     }
 }
 
@@ -154,24 +153,7 @@ pub(super) async fn wait(client: &Client, run: &str, output: &Output) -> Result<
             )))
         })?;
     }
-    Ok(document(&job))
-}
-
-/// A job or a run of the API, as the command's JSON has runs.
-fn document(job: &Value) -> Value {
-    let mut run = json!({
-        "run": job["id"], "sync": job["sync"], "project": job["project"], "kind": job["kind"], "trigger": job["method"],
-        "status": job["status"], "success": job["success"], "duration_ms": job["duration_ms"],
-        "queued_at": job["queued_at"], "started_at": job["started_at"], "completed_at": job["completed_at"],
-        "error": job["error"],
-    });
-    for (name, number) in job["counts"].as_object().into_iter().flatten() {
-        run[name] = number.clone();
-    }
-    if let Some(details) = job.get("details") {
-        run["details"] = details.clone();
-    }
-    run
+    Ok(bare(job))
 }
 
 /// The number of open conflicts of the sync with this id.
@@ -207,7 +189,7 @@ pub(super) async fn run(client: &Client, args: &RunsArgs, output: &Output) -> Re
         }
     }
     let (runs, _) = client.pages(&["sync", "history"], &query, "runs", (args.limit, 200)).await?;
-    let line = |run: &Value| Line { run: document(run), trigger: trigger(run), waits: None };
+    let line = |run: &Value| Line { trigger: trigger(run), run: bare(run), waits: None };
     told::tell(runs.iter().map(line).collect(), output);
     Ok(Exit::Done)
 }
@@ -242,35 +224,19 @@ async fn id(client: &Client, prefix: &str) -> Result<Option<Uuid>, Fault> {
 async fn show(client: &Client, id: Uuid, limit: u64, output: &Output) -> Result<Exit, Fault> {
     let id = id.to_string();
     let job: Value = client.get(&["sync", "history", &id], &[]).await?;
-    let mut run = document(&job);
+    let mut run = bare(&job);
     let (changes, more) =
         client.pages(&["sync", "history", &id, "changes"], &[], "changes", (limit, 200)).await?;
-    run["attempts"] = job["attempts"].clone();
-    run["changes"] = json!(changes);
-    output.data(&run);
-    if output.is_json() {
-        return Ok(Exit::Done);
+    let open = [("config_id", Some(job["config_id"].to_string())), ("resolved", Some("false".to_owned()))];
+    let (open, _) = client.pages(&["sync", "conflicts"], &open, "conflicts", (10_000, 200)).await?;
+    run["open_conflicts"] = json!(open.iter().filter(|conflict| conflict["run"] == job["id"]).count());
+    let (refused, happened): (Vec<Value>, Vec<Value>) =
+        changes.into_iter().partition(|change| change["state"] == "not_written");
+    for (key, found) in [("changes", happened), ("not_written", refused)] {
+        run[format!("{key}_total")] = json!((!more).then_some(found.len()));
+        run[key] = json!(found);
     }
-    told::show::headed(&run, limit, output);
-    told::show::tell_attempts(crate::output::list(&run, "attempts"), output);
-    if !changes.is_empty() {
-        output.headline("changes");
-        let line = |change: &Value| {
-            vec![
-                text(change, "item"),
-                text(change, "side"),
-                change["field"].as_str().unwrap_or("(whole item)").to_owned(),
-                shown(&change["before"]),
-                shown(&change["after"]),
-                text(change, "state"),
-            ]
-        };
-        let head = ["item", "side", "field", "before", "after", "state"];
-        output.table(&head, changes.iter().map(line).collect());
-    }
-    if more {
-        output.line("... and more (--limit)");
-    }
+    told::show::tell_whole(&run, limit, output);
     Ok(Exit::Done)
 }
 

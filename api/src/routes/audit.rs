@@ -100,7 +100,8 @@ pub(crate) async fn list(
     Ok(Json(ChangeList { changes: page.rows.into_iter().map(view).collect(), next_cursor }))
 }
 
-fn view(row: audit_log::Model) -> Change {
+/// The view of a change in the audit log.
+pub fn view(row: audit_log::Model) -> Change {
     Change {
         id: row.id,
         at: row.at,

@@ -2,11 +2,11 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use sea_orm::{EntityTrait, QueryOrder};
+use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QueryOrder};
 use serde::Serialize;
 use syncline_entity::{schedule, sync_config, types::ScheduleKind};
 use syncline_runs::pause as pauses;
-use syncline_service::{schedules, syncs};
+use syncline_service::{Caller, schedules, syncs};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::{access::By, extract::InPath, problem::Problem, schema::words, state:
 /// All schedules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({ "schedules": [{
-    "id": 2, "sync_id": 3, "sync": "tasks", "project": "default", "enabled": true, "paused": false, "kind": "cron",
+    "id": 2, "config_id": 3, "sync": "tasks", "project": "default", "enabled": true, "paused": false, "kind": "cron",
     "expression": "0 6 * * 1-5", "timezone": "Europe/Berlin", "run_window": null, "missed_ticks": "once",
     "next_tick_at": "2026-11-23T05:00:00Z", "last_tick_at": "2026-11-20T05:00:00Z",
 }] })))]
@@ -29,7 +29,8 @@ pub struct ScheduleList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ScheduleView {
     pub id: i64,
-    pub sync_id: i64,
+    /// The id of the sync.
+    pub config_id: i64,
     /// The sync's name.
     pub sync: String,
     pub project: String,
@@ -62,20 +63,25 @@ pub struct ScheduleView {
     responses((status = 200, description = "All schedules.", body = ScheduleList)),
 )]
 pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<Json<ScheduleList>, Problem> {
+    Ok(Json(ScheduleList { schedules: views(&api.db, &caller).await? }))
+}
+
+/// The views of the schedules that a caller sees.
+pub async fn views(db: &DatabaseConnection, caller: &Caller) -> Result<Vec<ScheduleView>, DbErr> {
     let rows = schedule::Entity::find()
         .find_also_related(sync_config::Entity)
         .order_by_asc(schedule::Column::Id)
-        .all(&api.db)
+        .all(db)
         .await?;
-    let paused = pauses::paused_of(&api.db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
-    let syncs = syncs::all(&api.db).await?;
+    let paused = pauses::paused_of(db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
+    let syncs = syncs::all(db).await?;
     let live = rows.into_iter().filter_map(|(row, config)| {
         let seen =
             |config: &sync_config::Model| config.deleted_at.is_none() && caller.sees(config.project_id);
         let config = config.filter(seen)?;
         Some(ScheduleView {
             id: row.id,
-            sync_id: config.id,
+            config_id: config.id,
             enabled: config.enabled,
             paused: row.paused_at.is_some() || paused.contains(&config.id),
             project: syncs.get(&config.id).map(|sync| sync.project.clone())?,
@@ -89,7 +95,7 @@ pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<
             last_tick_at: row.last_tick_at,
         })
     });
-    Ok(Json(ScheduleList { schedules: live.collect() }))
+    Ok(live.collect())
 }
 
 /// A run that was asked for instead of waiting for the next tick.

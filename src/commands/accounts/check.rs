@@ -3,6 +3,7 @@
 use sea_orm::DatabaseConnection;
 use serde_json::json;
 use syncline_accounts::fingerprint;
+use syncline_api::routes::accounts::pauses;
 use syncline_connectors::Identity;
 use syncline_service::accounts::{self, KnownAccount};
 use syncline_worker::Environment;
@@ -28,11 +29,10 @@ pub(super) async fn run(
     reach.release().await;
     let identity = identity.map_err(|error| Fault::failed(error.to_string()))?;
     accounts::remember(db, &account, &identity.scopes).await?;
-    let paused = show::pauses(db).await?.remove(&account.row.id);
-    let mut json = show::as_json(&account);
+    let paused = pauses(db).await?.remove(&account.row.id);
+    let mut json = show::as_json(db, &account).await?;
     json["secret"]["fingerprint"] = json!(print);
     json["identity"] = json!(identity);
-    json["paused"] = json!(paused.is_some());
     output.data(&json);
     tell(&account, &identity, output);
     output.line(format!("{}, fingerprint {print}", super::kept(&account)));

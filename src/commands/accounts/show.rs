@@ -1,11 +1,10 @@
 //! `syncline accounts list` and `show`.
 
-use std::collections::HashMap;
-
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_accounts::Broker;
-use syncline_runs::pause::{self, Paused, Subject};
+use syncline_api::routes::accounts::{pauses, view};
+use syncline_runs::pause::Paused;
 use syncline_service::accounts::{self, KnownAccount};
 
 use crate::{
@@ -19,27 +18,15 @@ pub(super) const NO_LIMITS: &str =
     "limits are off: it is called as fast as the server answers, with several requests at once";
 
 /// An account as JSON, without its secret.
-pub(super) fn as_json(account: &KnownAccount) -> Value {
-    json!({
-        "name": account.row.name,
-        "project": account.project,
-        "platform": account.row.platform,
-        "base_url": account.row.base_url,
-        "secret": { "kind": account.secret_kind(), "reference": account.row.secret_ref, "key": account.row.key_id },
-        "scopes": account.row.scopes,
-        "limits": if account.row.keeps_limits { "on" } else { "off" },
-    })
+pub(super) async fn as_json(db: &DatabaseConnection, account: &KnownAccount) -> Result<Value, Fault> {
+    Ok(json!(view(account, &pauses(db).await?)))
 }
 
 /// Lists all accounts.
 pub(super) async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
     let all = accounts::all(db).await?;
     let paused = pauses(db).await?;
-    let json = all.iter().map(|account| {
-        let mut json = as_json(account);
-        json["paused"] = json!(paused.contains_key(&account.row.id));
-        json
-    });
+    let json = all.iter().map(|account| view(account, &paused));
     output.data(&json!({ "accounts": json.collect::<Vec<_>>() }));
     if all.is_empty() {
         output.line("no accounts; add one: syncline accounts add NAME --platform PLATFORM");
@@ -71,15 +58,10 @@ pub(super) async fn show(
     let syncs = accounts::syncs_of(db, &account).await?;
     let paused = pauses(db).await?.remove(&account.row.id);
     let fingerprint = broker.fingerprint(&account.row).await;
-    let mut json = as_json(&account);
+    let mut json = as_json(db, &account).await?;
     json["syncs"] = json!(syncs);
-    json["paused"] = json!(
-        paused.as_ref().map(|paused| json!({ "reason": paused.reason, "by": paused.by, "at": paused.at }))
-    );
-    match &fingerprint {
-        Ok(fingerprint) => json["secret"]["fingerprint"] = json!(fingerprint),
-        Err(error) => json["secret"]["error"] = json!(error.to_string()),
-    }
+    json["secret"]["fingerprint"] = json!(fingerprint.as_ref().ok().cloned().flatten());
+    json["secret"]["error"] = json!(fingerprint.as_ref().err().map(ToString::to_string));
     output.data(&json);
     let address = account.row.base_url.as_ref().map(|address| format!(" at {address}")).unwrap_or_default();
     output.line(format!("account {account}: {}{address}", account.row.platform));
@@ -110,13 +92,4 @@ pub(super) fn paused_line(account: &KnownAccount, paused: &Paused) -> String {
     let reason = paused.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let by = if paused.by.is_empty() { String::new() } else { format!(" by {}", paused.by) };
     format!("paused{by} since {} UTC{reason}; `syncline accounts resume {account}` ends it", date(paused.at))
-}
-
-/// The pauses of accounts, by their ids.
-pub(super) async fn pauses(db: &DatabaseConnection) -> Result<HashMap<i64, Paused>, Fault> {
-    let of_account = |paused: Paused| match paused.subject {
-        Subject::Account(id) => Some((id, paused)),
-        _ => None,
-    };
-    Ok(pause::list(db).await?.into_iter().filter_map(of_account).collect())
 }

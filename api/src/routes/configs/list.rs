@@ -83,7 +83,7 @@ pub(crate) async fn list(
     let last = found.last().map(|sync| sync.id).filter(|_| more);
     let paused = configs::paused(&api.db, &found).await?;
     Ok(Json(SyncList {
-        syncs: found.iter().map(|sync| view(&api, sync, &paused)).collect(),
+        syncs: found.iter().map(|sync| view(api.hosts.prefix(), sync, &paused)).collect(),
         next_cursor: page::next(&api, &list, last).await?,
     }))
 }
@@ -106,5 +106,5 @@ pub(crate) async fn show(
     let sync = configs::get(&api.db, &caller, id).await?;
     let warnings = configs::validate_stored(&api.db, &caller, id, origin(&api)).await?;
     let tag = Tag::of_revision(sync.revision);
-    Ok((tag.header(), Json(whole(&api, &sync, warnings).await?)))
+    Ok((tag.header(), Json(whole(&api.db, api.hosts.prefix(), &sync, warnings).await?)))
 }
