@@ -85,8 +85,7 @@ def main():
     follow(feed, run["id"], time.monotonic() + WAIT)
     run = call("GET", run["links"]["self"])
     print(f"run {run['id']}: {run['status']}")
-    counts = run.get("counts") or {}
-    print(", ".join(f"{counts.get(what, 0)} {what}" for what in ("created", "updated", "deleted", "conflicts")))
+    print(", ".join(f"{run[what]} {what}" for what in ("created", "updated", "deleted", "conflicts")))
     query = urllib.parse.urlencode({"sync": name, "window": "24h"})
     for sync in call("GET", f"/api/v1/sync/stats?{query}")["syncs"]:
         print(f"{sync['sync']}: {sync['links']['completed']} items in step, {sync['runs']['completed']} runs in 24 hours")

@@ -60,7 +60,7 @@ until told "$id" | grep -Eq '^run\.(completed|failed|held|cancelled)'; do
 done
 told "$id"
 run=$(call GET "$self")
-printf '%s\n' "$run" | jq -r '"run \(.id): \(.status)", ([.counts | to_entries[] |
+printf '%s\n' "$run" | jq -r '"run \(.id): \(.status)", ([to_entries[] |
     select(.key | IN("created", "updated", "deleted", "conflicts")) | "\(.value) \(.key)"] | join(", "))'
 call GET "/api/v1/sync/stats?window=24h&sync=$(jq -rn --arg sync "$1" '$sync | @uri')" | jq -r '.syncs[] |
     "\(.sync): \(.links.completed) items in step, \(.runs.completed) runs in 24 hours"'

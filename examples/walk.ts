@@ -3,8 +3,8 @@
 // SYNCLINE_URL is the server, http://127.0.0.1:8080 without it; SYNCLINE_TOKEN a token with the scopes read and enqueue.
 import { randomUUID } from "node:crypto";
 
-type Counts = { created: number; updated: number; deleted: number; conflicts: number };
-type Job = { id: string; status: string; success?: boolean; counts?: Counts; links: { self: string } };
+type Accepted = { id: string; status: string; links: { self: string } };
+type Job = Accepted & { success: boolean | null; created: number; updated: number; deleted: number; conflicts: number };
 type Stats = { syncs: { sync: string; links: { completed: number }; runs: { completed: number } }[] };
 
 const base = (process.env.SYNCLINE_URL ?? "http://127.0.0.1:8080").replace(/\/+$/, "");
@@ -86,15 +86,14 @@ if (!name) fail("usage: node walk.ts NAME", 2);
 // Opened first, so that nothing is missed.
 const feed = await open();
 // With the key a request that is sent twice, because its answer got lost, asks for one run.
-let run = await call<Job>("POST", "/api/v1/jobs", { sync: name }, { "idempotency-key": randomUUID() });
-console.log(`run ${run.id}: ${run.status}`);
-const late = setTimeout(() => fail(`run ${run.id} has not ended within ${wait / 1000} seconds; does a worker run?`), wait);
-await follow(feed, run.id);
+const accepted = await call<Accepted>("POST", "/api/v1/jobs", { sync: name }, { "idempotency-key": randomUUID() });
+console.log(`run ${accepted.id}: ${accepted.status}`);
+const late = setTimeout(() => fail(`run ${accepted.id} has not ended within ${wait / 1000} seconds; does a worker run?`), wait);
+await follow(feed, accepted.id);
 clearTimeout(late);
-run = await call<Job>("GET", run.links.self);
+const run = await call<Job>("GET", accepted.links.self);
 console.log(`run ${run.id}: ${run.status}`);
-const { created = 0, updated = 0, deleted = 0, conflicts = 0 } = run.counts ?? {};
-console.log(`${created} created, ${updated} updated, ${deleted} deleted, ${conflicts} conflicts`);
+console.log(`${run.created} created, ${run.updated} updated, ${run.deleted} deleted, ${run.conflicts} conflicts`);
 const query = new URLSearchParams({ sync: name, window: "24h" });
 const stats = await call<Stats>("GET", `/api/v1/sync/stats?${query}`);
 for (const { sync, links, runs } of stats.syncs) {

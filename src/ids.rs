@@ -14,6 +14,8 @@ use crate::fault::Fault;
 
 /// The shortest prefix, in hexadecimal digits; a shorter one would match too many ids.
 const SHORTEST: usize = 4;
+/// The statuses of all listed jobs.
+pub(crate) const EVERY: [Standing; 3] = [Standing::InProgress, Standing::Queued, Standing::Dead];
 /// The most ids that the error for an ambiguous prefix lists.
 const NAMED: usize = 5;
 
@@ -63,7 +65,7 @@ pub(crate) async fn run(db: &DatabaseConnection, prefix: &str) -> Result<Option<
 pub(crate) async fn job(db: &DatabaseConnection, queue: &RunQueue, prefix: &str) -> Result<Uuid, Fault> {
     let range = range_of(prefix)?;
     let mut found = of_runs(db, range).await?;
-    of_jobs(db, queue, range, &Standing::ALL, &mut found).await?;
+    of_jobs(db, queue, range, &EVERY, &mut found).await?;
     one(prefix, found)?.ok_or_else(|| Fault::usage(format!("there is no job whose id begins with {prefix}")))
 }
 

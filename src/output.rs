@@ -90,7 +90,8 @@ impl Output {
     pub(crate) fn data(&self, data: &impl Serialize) {
         if self.json {
             write_with(|out| {
-                serde_json::to_writer_pretty(&mut *out, data)?;
+                // As a value first, which has its keys in order whatever it was made of.
+                serde_json::to_writer_pretty(&mut *out, &serde_json::to_value(data)?)?;
                 out.write_all(b"\n")
             });
         }
@@ -223,6 +224,15 @@ pub(crate) fn clear_first() {
 /// The error if a part of the output could not be written.
 pub(crate) fn lost() -> Option<Fault> {
     LOST.get().map(|why| Fault::failed(format!("the output could not be written: {why}")))
+}
+
+/// A view of the API as commands print it: without its links, which are paths of a server.
+pub(crate) fn bare(view: impl Serialize) -> Value {
+    let mut view = json!(view);
+    if let Value::Object(keys) = &mut view {
+        keys.remove("links");
+    }
+    view
 }
 
 /// The entries of a list in a document.

@@ -71,6 +71,16 @@ pub(crate) fn both(source: Option<&str>, target: Option<&str>) -> Option<String>
     }
 }
 
+/// The item of a change or conflict for display: the source's key or id, and the target's if it differs.
+pub(crate) fn item_of(view: &Value) -> String {
+    let word = |key: &str| view[key].as_str();
+    match (word("source_key").or(word("entity_id")), word("target_key").or(word("external_id"))) {
+        (Some(source), Some(target)) if source != target => format!("{source} / {target}"),
+        (Some(name), _) | (None, Some(name)) => name.to_owned(),
+        (None, None) => word("item").unwrap_or_default().to_owned(),
+    }
+}
+
 /// The progress of a running job.
 pub(crate) fn progress(progress: &Value) -> String {
     match (progress["done"].as_u64(), progress["total"].as_u64(), progress["removed"].as_u64()) {

@@ -1,6 +1,7 @@
 //! The OpenAPI document: what the handlers say of themselves, and what holds for all of them, which stands here once.
 
 mod problems;
+mod required;
 
 use serde_json::json;
 use utoipa::{
@@ -33,7 +34,7 @@ const NEVER_REPEATED: &str = "create_token";
 
 /// What the tags of operations stand for.
 const TAGS: [(&str, &str); 16] = [
-    ("jobs", "Runs of syncs: waiting, running, dead, done."),
+    ("jobs", "Runs of syncs: queued, in progress, and over."),
     ("dead letters", "Runs that were given up."),
     ("operations", "Changes of many things in the background."),
     ("queues", "What waits, and what is paused."),
@@ -57,6 +58,7 @@ Every error is a problem document (RFC 9457); `docs` in it leads to a paragraph 
 A request that changes something may carry an `Idempotency-Key`: repeated with it, it is carried out once. \
 Lists have a `limit`, and a `next_cursor` that is the `cursor` of the next page. \
 Times are RFC 3339 in UTC. \
+A response has all keys of its schema: one without a value is null. Problems may leave keys out. \
 Fields and values of enums may be added at any time: ignore those you do not know.";
 
 /// A document without operations.
@@ -82,6 +84,7 @@ pub(crate) fn empty() -> OpenApi {
 /// A document of a server of this version, whose paths have a prefix.
 pub(crate) fn of_server(mut document: OpenApi, version: &str, prefix: &str) -> OpenApi {
     version.clone_into(&mut document.info.version);
+    required::in_responses(&mut document);
     document.servers = Some(vec![Server::new(if prefix.is_empty() { "/" } else { prefix })]);
     document
 }

@@ -195,10 +195,10 @@ limit=200
 sync/configs/1/revisions
 
 jobs
-state=waiting
-state=running
-state=undispatched
-state=dead
+status=queued
+status=in_progress
+status=undispatched
+status=failed
 queue=nowhere
 sync=sync-1
 sync=sync-{small}
@@ -224,8 +224,8 @@ q=reason:nowhere
 q=age:%3E10h
 q=age:%3C1s
 q=nowhere
-state=undispatched&sync=sync-1
-state=undispatched&text=nowhere
+status=undispatched&sync=sync-1
+status=undispatched&text=nowhere
 limit=1000
 
 dead

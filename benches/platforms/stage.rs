@@ -109,11 +109,10 @@ impl Worker<'_> {
     /// Asks for a run and waits until the worker has carried it out. Returns how long the run took.
     pub(crate) fn poll(&self) -> Result<Duration> {
         let run = self.program.expect(0, &["--json", "enqueue", "web"])?.json()?;
-        let run = run["run"].as_str().context("a run")?.to_owned();
+        let run = run["id"].as_str().context("a run")?.to_owned();
         let began = Instant::now();
         loop {
             let shown = self.program.expect(0, &["--json", "runs", &run])?.json()?;
-            let shown = if shown["run"].is_object() { &shown["run"] } else { &shown };
             if shown["status"] == "completed" {
                 let ms = shown["duration_ms"].as_u64().context("how long it took")?;
                 return Ok(Duration::from_millis(ms));

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use clap::{
     Args,
-    builder::{PossibleValuesParser, TypedValueParser},
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
 use sea_orm::Iterable;
 use syncline_entity::types::{RunKind, RunStatus};
@@ -52,7 +52,9 @@ pub(crate) struct HistoryArgs {
 }
 
 /// Accepts one of these names and lists them in the help.
-pub(super) fn one_of<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+pub(super) fn one_of<T>(
+    names: impl IntoIterator<Item = impl Into<PossibleValue>>,
+) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err: fmt::Display> + Clone + Send + Sync + 'static,
 {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{
+    Args, Subcommand, ValueEnum,
+    builder::{PossibleValue, TypedValueParser},
+};
 use syncline_queue::Priority;
 use syncline_runs::listing::Standing;
 
@@ -107,11 +110,24 @@ pub(crate) struct PageArgs {
     pub(crate) after: Option<String>,
 }
 
+/// The names of statuses, with those of earlier versions.
+fn statuses() -> impl TypedValueParser<Value = Standing> {
+    one_of(Standing::ALL.map(|standing| {
+        let name = PossibleValue::new(standing.as_str());
+        match standing {
+            Standing::InProgress => name.alias("running"),
+            Standing::Queued => name.alias("waiting"),
+            Standing::Undispatched => name,
+            Standing::Dead => name.alias("dead"),
+        }
+    }))
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct JobsListArgs {
-    /// Only in this state; without it all but the dead
-    #[arg(long, value_parser = one_of::<Standing>(Standing::ALL.map(Standing::as_str)))]
-    pub(crate) state: Option<Standing>,
+    /// Only with this status; without it queued and in_progress. Undispatched is a part of queued, and failed are dead letters
+    #[arg(long, alias = "state", value_parser = statuses())]
+    pub(crate) status: Option<Standing>,
     #[command(flatten)]
     pub(crate) which: WhichArgs,
     #[command(flatten)]

@@ -71,7 +71,7 @@ async fn add(
         secret,
     };
     let added = accounts::add(db, broker, &config.caller(), &new).await?;
-    tell_added(&show::as_json(&added), output);
+    tell_added(&show::as_json(db, &added).await?, output);
     missing_here(broker, &added, &new.secret, output).await;
     output.line(format!("next: syncline accounts check {added}"));
     Ok(Exit::Done)
@@ -137,7 +137,7 @@ async fn rotate(
     let secret = secret(&args.secret, name, broker)?;
     let (rotated, resumed) =
         accounts::rotate(db, &app::queue(config, db)?, broker, &config.caller(), &account, &secret).await?;
-    tell_rotated(&show::as_json(&rotated), resumed, output);
+    tell_rotated(&show::as_json(db, &rotated).await?, resumed, output);
     missing_here(broker, &rotated, &secret, output).await;
     Ok(Exit::Done)
 }
@@ -180,7 +180,7 @@ async fn limits(
 ) -> Result<Exit, Fault> {
     let account = accounts::find(db, &args.name).await?;
     let set = accounts::set_limits(db, &config.caller(), &account, args.limits == Switch::On).await?;
-    tell_limits(&show::as_json(&set), output);
+    tell_limits(&show::as_json(db, &set).await?, output);
     Ok(Exit::Done)
 }
 

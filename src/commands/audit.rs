@@ -2,7 +2,7 @@
 
 use sea_orm::{DatabaseConnection, DbErr};
 use serde_json::{Value, json};
-use syncline_entity::audit_log;
+use syncline_api::routes::audit::view;
 use syncline_migration::check;
 use syncline_service::audit::{self, AuditQuery, Entry};
 
@@ -27,7 +27,7 @@ pub(crate) async fn run(config: &Config, args: &AuditArgs, output: &Output) -> R
         limit: args.limit,
     };
     let rows = audit::list(&db, &config.caller(), &asked).await?;
-    tell(&json!({ "changes": rows.iter().map(as_json).collect::<Vec<_>>() }), args.limit, output);
+    tell(&json!({ "changes": rows.into_iter().map(view).collect::<Vec<_>>() }), args.limit, output);
     Ok(Exit::Done)
 }
 
@@ -75,11 +75,4 @@ pub(super) async fn note(
     if let Err(error) = written.await {
         output.note(&format!("warning: it is done, and could not be written to the audit log: {error}"));
     }
-}
-
-fn as_json(row: &audit_log::Model) -> Value {
-    json!({
-        "id": row.id, "at": row.at, "actor": row.actor, "action": row.action, "subject_kind": row.subject_kind,
-        "subject_id": row.subject_id, "details": row.details, "request_id": row.request_id,
-    })
 }

@@ -4,10 +4,9 @@ pub(crate) mod resolve;
 
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
-use syncline_engine::conflict::Choice;
+use syncline_api::routes::conflicts::view;
 use syncline_service::{
     Caller,
-    choice::chosen,
     conflicts::{self, ConflictsQuery, FoundConflict},
     scan::Start,
     syncs,
@@ -80,7 +79,7 @@ pub(crate) fn tell(found: &[Value], output: &Output) {
         vec![
             conflict["id"].to_string(),
             sync_name(conflict),
-            text(conflict, "item"),
+            words::item_of(conflict),
             conflict["field"].as_str().unwrap_or("(whole item)").to_owned(),
             conflict_kind(&text(conflict, "kind")).to_owned(),
             shown(&conflict["base"]),
@@ -111,58 +110,32 @@ fn state(conflict: &Value) -> String {
 
 /// A conflict as JSON.
 pub(crate) fn as_json(found: &FoundConflict) -> Value {
-    let conflict = &found.conflict;
-    let choice = chosen(conflict);
-    let value = match &choice {
-        Some(Choice::Value(value)) => value.to_json(),
-        _ => Value::Null,
-    };
-    json!({
-        "id": conflict.id,
-        "sync": found.sync.name,
-        "project": found.sync.project,
-        "link": found.link.id,
-        "item": words::item(&found.link),
-        "entity_id": found.link.entity_id,
-        "external_id": found.link.external_id,
-        "field": conflict.field,
-        "kind": conflict.conflict_type,
-        "base": conflict.base_data,
-        "source": conflict.source_data,
-        "target": conflict.target_data,
-        "resolved": conflict.resolved,
-        "resolution": choice.as_ref().map(Choice::as_str),
-        "value": value,
-        "resolved_by": conflict.resolved_by,
-        "resolution_strategy": conflict.resolution_strategy,
-        "occurrences": conflict.occurrences,
-        "created_at": conflict.created_at,
-        "resolved_at": conflict.resolved_at,
-    })
+    json!(view(&Caller::person("command line"), found.clone()))
 }
 
 /// Prints one conflict with its complete values.
 async fn show(db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit, Fault> {
     let found = conflicts::get(db, &Caller::person("command line"), id).await?;
-    tell_one(&as_json(&found), &found.conflict.run_id.to_string(), output);
+    tell_one(&as_json(&found), output);
     Ok(Exit::Done)
 }
 
-/// Prints one conflict, which `run` met last.
-pub(crate) fn tell_one(conflict: &Value, run: &str, output: &Output) {
+/// Prints one conflict.
+pub(crate) fn tell_one(conflict: &Value, output: &Output) {
     output.data(conflict);
     let field = conflict["field"].as_str().unwrap_or("(whole item)");
     output.line(format!(
         "conflict {}: sync {}, item {}, {field}",
         conflict["id"],
         sync_name(conflict),
-        text(conflict, "item")
+        words::item_of(conflict)
     ));
     output.line(format!(
-        "{}, since {} UTC; {}; last looked at by run {run}",
+        "{}, since {} UTC; {}; last looked at by run {}",
         conflict_kind(&text(conflict, "kind")),
         moment(conflict, "created_at").map(words::date).unwrap_or_default(),
         state(conflict),
+        text(conflict, "run"),
     ));
     for name in ["base", "source", "target"] {
         let whole = match &conflict[name] {

@@ -2,6 +2,7 @@
 
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
+use syncline_api::routes::dead_groups::view;
 use syncline_entity::types::OperationAction;
 use syncline_queue::Error;
 use syncline_runs::{
@@ -55,7 +56,7 @@ async fn list(
     let asked = jobs::listing(db, &args.which, &args.page, Standing::Dead).await?;
     let asked = Listing { group: args.group.clone(), ..asked };
     let page = listing::list(db, queue, &asked).await?;
-    let document = jobs::document(db, &page.jobs, page.next.as_deref()).await?;
+    let document = jobs::document(db, page.jobs, page.next.as_deref()).await?;
     jobs::tell(&document, "no dead letters", output);
     Ok(Exit::Done)
 }
@@ -77,15 +78,8 @@ pub(crate) async fn groups(db: &DatabaseConnection, args: &DeadGroupsArgs) -> Re
     };
     let groups = letters::groups(db, &query).await?;
     let known = syncs::all(db).await?;
-    let json = groups.iter().map(|group| {
-        json!({
-            "group": group.fingerprint, "sync": known.get(&group.sync).map(|sync| &sync.name),
-            "project": known.get(&group.sync).map(|sync| &sync.project), "error_kind": group.kind,
-            "letters": group.letters, "first_at": group.first_at, "last_at": group.last_at, "latest": group.latest,
-            "reason": group.reason, "error": group.error,
-        })
-    });
-    Ok(json!({ "groups": json.collect::<Vec<_>>() }))
+    let groups: Vec<Value> = groups.into_iter().map(|group| json!(view(group, &known))).collect();
+    Ok(json!({ "groups": groups }))
 }
 
 /// Prints groups of dead letters.
@@ -265,7 +259,7 @@ pub(crate) fn tell_begun(operation: &Value, verb: &str, total: u64, output: &Out
 
 /// Prints that there is nothing to do.
 pub(crate) fn none_match(output: &Output) -> Exit {
-    output.data(&json!({ "count": 0, "done": 0, "left": [] }));
+    output.data(&json!({ "count": 0, "done": 0, "left": [], "replayed": [] }));
     output.line("no dead letters match");
     Exit::Done
 }

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde_json::{Value, json};
+use syncline_api::routes::jobs::{JobKind, accepted};
 use syncline_entity::types::RunKind;
 use syncline_runs::holding::holding;
 use syncline_service::{
-    runs::{Enqueued, Request, enqueue},
+    runs::{Request, enqueue},
     syncs,
 };
 
@@ -15,7 +16,7 @@ use crate::{
     cli::EnqueueArgs,
     config::Config,
     fault::{Exit, Fault},
-    output::{Output, moment, text},
+    output::{Output, bare, moment, text},
     wait,
 };
 
@@ -34,13 +35,14 @@ pub(crate) async fn run(config: &Config, args: &EnqueueArgs, output: &Output) ->
         waits_for_pauses: args.wait,
     };
     let queue = app::queue(config, &db)?;
-    let Enqueued { id, joined, .. } = enqueue(&db, &queue, &config.caller(), &sync, &request).await?;
+    let enqueued = enqueue(&db, &queue, &config.caller(), &sync, &request).await?;
     // If the run waits for the end of a pause, the lack of a worker is not what delays it.
     let pause = holding(&db, &sync, &sync.to_string()).await?.map(|holding| holding.to_string());
-    let accepted = json!({
-        "run": id, "sync": sync.name, "project": sync.project, "joined": joined, "not_before": not_before, "pause": pause,
-    });
-    tell(&accepted, output);
+    let kind = if request.kind == RunKind::Plan { JobKind::Plan } else { JobKind::Sync };
+    let mut job = bare(accepted("", sync.name.clone(), sync.project.clone(), kind, &enqueued));
+    job["not_before"] = json!(not_before);
+    job["pause"] = json!(pause);
+    tell(&job, output);
     if pause.is_none() && !workers::any(&db).await? {
         output.note(workers::NONE);
     }
@@ -56,7 +58,7 @@ pub(crate) fn not_before(args: &EnqueueArgs) -> Option<DateTime<Utc>> {
 /// Prints an accepted run.
 pub(crate) fn tell(accepted: &Value, output: &Output) {
     output.data(accepted);
-    let run = text(accepted, "run");
+    let run = text(accepted, "id");
     let pause = accepted["pause"].as_str();
     output.line(match (accepted["joined"] == true, moment(accepted, "not_before")) {
         (true, _) => format!("run {run} waits already and is joined"),

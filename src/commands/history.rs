@@ -8,17 +8,17 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, Func},
 };
 use serde_json::{Value, json};
-use syncline_entity::{sync_change, sync_conflict, sync_history, sync_metadata, types::ChangeState};
-use syncline_service::syncs;
+use syncline_entity::{sync_change, sync_conflict, sync_history, sync_metadata};
+use syncline_service::{history::Change, syncs};
 use uuid::Uuid;
 
-use super::changes::{self, Found};
+use super::changes;
 use crate::{
     app,
     cli::HistoryArgs,
     config::Config,
     fault::{Exit, Fault},
-    output::{Output, moment, shown, sync_name, text},
+    output::{Output, moment, sync_name, text},
     words::{self, date},
 };
 
@@ -41,50 +41,35 @@ pub(crate) async fn run(config: &Config, args: &HistoryArgs, output: &Output) ->
     let found = changes::find(&db, query).await?;
     let runs = runs(&db, &found).await?;
     let resolved = resolved(&db, &links).await?;
-    let sync = |found: &Found| found.link.as_ref().and_then(|link| syncs.get(&link.sync_config_id));
-    let by = |found: &Found| person_or_trigger(found, &runs, &resolved);
-    let as_json = |found: &Found| {
-        let run = runs.get(&found.change.run_id);
-        let mut change = changes::as_json(found, run);
-        change["sync"] = json!(sync(found).map(|sync| &sync.name));
-        change["project"] = json!(sync(found).map(|sync| &sync.project));
-        change["run"] = json!(found.change.run_id);
-        change["by"] = json!(by(found));
+    let sync = |found: &Change| found.link.as_ref().and_then(|link| syncs.get(&link.sync_config_id));
+    let as_json = |found: Change| {
+        let (sync, by) = (sync(&found), person_or_trigger(&found, &runs, &resolved));
+        let named = json!([sync.map(|sync| &sync.name), sync.map(|sync| &sync.project)]);
+        let mut change = changes::as_json(found);
+        [change["sync"], change["project"]] = [named[0].clone(), named[1].clone()];
+        change["by"] = json!(by);
         change
     };
-    tell((item, args.days), &found.iter().map(as_json).collect::<Vec<Value>>(), output);
+    tell((item, args.days), &found.into_iter().map(as_json).collect::<Vec<Value>>(), output);
     Ok(Exit::Done)
 }
 
 /// Prints the changes of an item, in the order in which they were made.
 pub(crate) fn tell((item, days): (&str, Option<u32>), all: &[Value], output: &Output) {
     let (refused, happened): (Vec<&Value>, Vec<&Value>) =
-        all.iter().partition(|change| change["state"] == ChangeState::NotWritten.as_str());
+        all.iter().partition(|change| change["state"] == "not_written");
     output.data(&json!({ "item": item, "changes": happened, "not_written": refused }));
     if all.is_empty() {
         output.line(format!("{item}: no changes on record{}", within(days)));
         return;
     }
-    let state = |change: &Value| match (text(change, "state"), change["reason"].as_str()) {
-        (state, _) if state != ChangeState::NotWritten.as_str() => state,
-        (_, Some(reason)) => format!("not written: {reason}"),
-        (_, None) => "not written".to_owned(),
-    };
     let line = |change: &Value| {
-        vec![
-            moment(change, "at").map(date).unwrap_or_default(),
-            sync_name(change),
-            text(change, "item"),
-            text(change, "side"),
-            change["field"].as_str().unwrap_or("(whole item)").to_owned(),
-            shown(&change["before"]),
-            shown(&change["after"]),
-            text(change, "origin"),
-            text(change, "rule"),
-            state(change),
-            text(change, "by"),
-            text(change, "run"),
-        ]
+        let at = moment(change, "at").map(date).unwrap_or_default();
+        let mut line = vec![at, sync_name(change), words::item_of(change), text(change, "side")];
+        line.extend(changes::values(change));
+        line.extend([text(change, "origin"), text(change, "rule"), changes::state(change)]);
+        line.extend([text(change, "by"), text(change, "run")]);
+        line
     };
     let head = [
         "at (UTC)",
@@ -149,7 +134,10 @@ async fn in_another_case(db: &DatabaseConnection, item: &str) -> Result<Option<S
     Ok(spelt.into_iter().find(|name| name.to_lowercase() == item.to_lowercase()))
 }
 
-async fn runs(db: &DatabaseConnection, found: &[Found]) -> Result<HashMap<Uuid, sync_history::Model>, Fault> {
+async fn runs(
+    db: &DatabaseConnection,
+    found: &[Change],
+) -> Result<HashMap<Uuid, sync_history::Model>, Fault> {
     let mut ids: Vec<Uuid> = found.iter().map(|found| found.change.run_id).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -179,7 +167,7 @@ async fn resolved(
 
 /// The person who resolved the conflict that this change applies, or else what triggered the run: a schedule, a person.
 fn person_or_trigger(
-    found: &Found,
+    found: &Change,
     runs: &HashMap<Uuid, sync_history::Model>,
     resolved: &[sync_conflict::Model],
 ) -> String {

@@ -1,33 +1,29 @@
 //! `syncline jobs`: lists, shows and cancels the jobs in the queue.
 
-use std::collections::HashMap;
-
-use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
+use chrono::Utc;
+use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
-use syncline_entity::{sync_attempt, sync_history, types::RunStatus};
-use syncline_queue::Job;
+use syncline_api::routes::jobs::{
+    list::views,
+    show::{letter, view},
+};
+use syncline_entity::{sync_history, types::RunStatus};
 use syncline_runs::{
     RunQueue,
     holding::holding,
     listing::{self, Listed, Listing, Standing},
 };
-use syncline_service::{
-    Caller, Error, Refusal, Unknown,
-    filter::jobs::of_jobs,
-    runs,
-    syncs::{self, NamedSync},
-};
+use syncline_service::{Caller, Error, Refusal, Unknown, filter::jobs::of_jobs, runs, syncs};
 use uuid::Uuid;
 
-use super::dead;
+use super::{dead, runs::show::tell_attempts};
 use crate::{
     app,
     cli::{JobsAction, JobsArgs, JobsListArgs, PageArgs, WhichArgs},
     config::Config,
     fault::{Exit, Fault},
     ids,
-    output::{Output, list as entries, moment, sync_name, text},
+    output::{Output, bare, list as entries, moment, sync_name, text},
     words::{self, since},
 };
 
@@ -56,21 +52,21 @@ async fn list(
     args: &JobsListArgs,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    // A cursor is valid for one state only, so it includes the state.
-    let (state, cursor) = match args.page.after.as_deref() {
-        None => (args.state, None),
+    // A cursor is valid for one status only, so it includes the status.
+    let (status, cursor) = match args.page.after.as_deref() {
+        None => (args.status, None),
         Some(after) => {
             let wrong = || Fault::usage(format!("--after {after:?} is not a cursor that a list has shown"));
-            let (state, cursor) = after.split_once('/').ok_or_else(wrong)?;
-            (Some(state.parse().map_err(|_| wrong())?), Some(cursor.to_owned()))
+            let (status, cursor) = after.split_once('/').ok_or_else(wrong)?;
+            (Some(status.parse().map_err(|_| wrong())?), Some(cursor.to_owned()))
         }
     };
-    let states = states(state, args.state, args.page.after.is_some());
-    let mut asked = listing(db, &args.which, &args.page, Standing::Waiting).await?;
+    let statuses = statuses(status, args.status, args.page.after.is_some());
+    let mut asked = listing(db, &args.which, &args.page, Standing::Queued).await?;
     asked.after = cursor.filter(|cursor| !cursor.is_empty());
     let limit = asked.limit;
     let (mut jobs, mut next) = (Vec::new(), None);
-    for standing in states {
+    for standing in statuses {
         if jobs.len() >= limit {
             next = Some(format!("{standing}/"));
             break;
@@ -84,22 +80,22 @@ async fn list(
             break;
         }
     }
-    tell(&document(db, &jobs, next.as_deref()).await?, "no jobs", output);
+    tell(&document(db, jobs, next.as_deref()).await?, "no jobs", output);
     Ok(Exit::Done)
 }
 
-/// The states to list: `from` is that of the cursor, or of `--state`, which is `asked`. Without `--state` a list goes on with
-/// the states after the cursor's.
-pub(crate) fn states(from: Option<Standing>, asked: Option<Standing>, goes_on: bool) -> Vec<Standing> {
+/// The statuses to list: `from` is that of the cursor, or of `--status`, which is `asked`. Without `--status` a list goes on
+/// with the statuses after the cursor's.
+pub(crate) fn statuses(from: Option<Standing>, asked: Option<Standing>, goes_on: bool) -> Vec<Standing> {
     match (from, asked, goes_on) {
-        (Some(from), None, true) => LIVE.into_iter().skip_while(|state| *state != from).collect(),
-        (Some(state), _, _) => vec![state],
+        (Some(from), None, true) => LIVE.into_iter().skip_while(|status| *status != from).collect(),
+        (Some(status), _, _) => vec![status],
         (None, _, _) => LIVE.to_vec(),
     }
 }
 
-/// The states that are listed without `--state`.
-const LIVE: [Standing; 3] = [Standing::Running, Standing::Waiting, Standing::Undispatched];
+/// The statuses that are listed without `--status`.
+const LIVE: [Standing; 2] = [Standing::InProgress, Standing::Queued];
 
 /// Converts the arguments of a list to a query.
 pub(crate) async fn listing(
@@ -133,12 +129,11 @@ pub(crate) async fn listing(
 /// Jobs as JSON.
 pub(crate) async fn document(
     db: &DatabaseConnection,
-    jobs: &[Listed],
+    jobs: Vec<Listed>,
     next: Option<&str>,
 ) -> Result<Value, Fault> {
-    let syncs = syncs::all(db).await?;
-    let json: Vec<Value> = jobs.iter().map(|job| as_json(job, &syncs)).collect();
-    Ok(json!({ "jobs": json, "next": next }))
+    let jobs: Vec<Value> = views(db, "", jobs).await?.into_iter().map(bare).collect();
+    Ok(json!({ "jobs": jobs, "next_cursor": next }))
 }
 
 /// Prints jobs as a table, or as JSON. `none` is said if there are none.
@@ -147,12 +142,12 @@ pub(crate) fn tell(document: &Value, none: &str, output: &Output) {
     let jobs = entries(document, "jobs");
     if jobs.is_empty() {
         output.line(none);
-    } else if jobs.iter().all(|job| job["state"] == "dead") {
+    } else if jobs.iter().all(|job| job["status"] == "failed") {
         dead::table(jobs, output);
     } else {
         table(jobs, output);
     }
-    if let Some(next) = document["next"].as_str().filter(|_| !jobs.is_empty()) {
+    if let Some(next) = document["next_cursor"].as_str().filter(|_| !jobs.is_empty()) {
         output.line(format!("there are more: --after {next}"));
     }
 }
@@ -163,10 +158,11 @@ fn table(jobs: &[Value], output: &Output) {
             let at = moment(job, "run_at").filter(|at| *at > Utc::now())?;
             Some(format!("not before {}", words::time(at)))
         };
+        let not_yet = || (job["dispatched"] == false).then(|| "undispatched".to_owned());
         let progress = Some(&job["progress"]).filter(|progress| !progress.is_null()).map(words::progress);
         vec![
             text(job, "id"),
-            text(job, "state"),
+            text(job, "status"),
             sync_name(job),
             text(job, "kind"),
             text(job, "priority"),
@@ -176,35 +172,13 @@ fn table(jobs: &[Value], output: &Output) {
                 _ => String::new(),
             },
             text(job, "worker"),
-            progress.or_else(not_before).unwrap_or_default(),
+            progress.or_else(not_before).or_else(not_yet).unwrap_or_default(),
         ]
     };
     output.table(
-        &["job", "state", "sync", "kind", "priority", "age", "attempt", "worker", "progress"],
+        &["job", "status", "sync", "kind", "priority", "age", "attempt", "worker", "progress"],
         jobs.iter().map(line).collect(),
     );
-}
-
-fn as_json(job: &Listed, syncs: &HashMap<i64, NamedSync>) -> Value {
-    let sync = job.sync.and_then(|sync| syncs.get(&sync));
-    json!({
-        "id": job.id,
-        "state": job.standing.as_str(),
-        "sync": sync.map(|sync| &sync.name),
-        "project": sync.map(|sync| &sync.project),
-        "kind": job.kind,
-        "priority": job.priority.as_str(),
-        "attempt": job.attempt,
-        "max_attempts": job.max_attempts,
-        "run_at": job.run_at,
-        "since": job.since,
-        "key": job.key,
-        "worker": job.worker,
-        "progress": job.progress,
-        "cancel_requested": job.cancel_requested,
-        "reason": job.reason,
-        "error": job.error,
-    })
 }
 
 pub(crate) async fn show(
@@ -213,112 +187,62 @@ pub(crate) async fn show(
     id: Uuid,
     output: &Output,
 ) -> Result<Exit, Fault> {
-    let run = sync_history::by_run(db, id).await?;
-    let job = queue.get(id).await?;
-    if run.is_none() && job.is_none() {
-        return Err(Fault::usage(format!("there is no job {id}; old ones are removed")));
-    }
-    let attempts = sync_attempt::Entity::find()
-        .filter(sync_attempt::Column::RunId.eq(id))
-        .order_by_asc(sync_attempt::Column::Attempt)
-        .all(db)
-        .await?;
-    let sync = match &run {
-        Some(run) => syncs::by_id(db, run.sync_config_id).await?,
-        None => None,
+    let unknown = || Fault::usage(format!("there is no job {id}; old ones are removed"));
+    let Some(run) = sync_history::by_run(db, id).await? else {
+        let job = queue.get(id).await?.ok_or_else(unknown)?;
+        tell_one(&bare(letter(job, "")), None, output);
+        return Ok(Exit::Done);
     };
-    let whole = json!({
-        "id": id,
-        "sync": sync.as_ref().map(|sync| &sync.name),
-        "project": sync.as_ref().map(|sync| &sync.project),
-        "run": run.as_ref().map(run_json),
-        "queue": job.as_ref().map(job_json),
-        "attempts": attempts.iter().map(attempt_json).collect::<Vec<_>>(),
-    });
-    output.data(&whole);
-    output.line(format!("job {id}{}", sync.as_ref().map(|sync| format!(" of {sync}")).unwrap_or_default()));
-    for (name, value) in told(run.as_ref(), job.as_ref()) {
-        output.line(format!("{name}: {value}"));
-    }
-    if let Some(sync) = &sync
-        && run.as_ref().is_some_and(|run| run.status == RunStatus::Queued)
-        && let Some(holding) = holding(db, sync, &sync.to_string()).await?
-    {
-        output.line(format!("pause: {holding}"));
-    }
-    if !attempts.is_empty() {
-        let line = |row: &sync_attempt::Model| {
-            let time = |at: DateTime<Utc>| at.format("%m-%d %H:%M:%S").to_string();
-            let texts = [row.outcome.clone(), row.error.clone()].map(Option::unwrap_or_default);
-            let [outcome, error] = texts;
-            let ended = row.ended_at.map(time).unwrap_or_default();
-            vec![row.attempt.to_string(), row.worker.clone(), time(row.started_at), ended, outcome, error]
-        };
-        output.headline("attempts");
-        output.table(
-            &["attempt", "worker", "began (UTC)", "ended", "outcome", "error"],
-            attempts.iter().map(line).collect(),
-        );
-    }
+    let held = match syncs::by_id(db, run.sync_config_id).await? {
+        Some(sync) if run.status == RunStatus::Queued => holding(db, &sync, &sync.to_string()).await?,
+        _ => None,
+    };
+    let job = bare(view(db, Some(queue), run, "").await?);
+    tell_one(&job, held.map(|held| held.to_string()), output);
     Ok(Exit::Done)
 }
 
-/// The fields of a job in the table; `--json` has the others.
-fn told(run: Option<&sync_history::Model>, job: Option<&Job>) -> Vec<(&'static str, String)> {
-    let kind = run.map(|run| run.kind.to_string()).or_else(|| job.map(|job| job.kind.clone()));
-    let state = run.map(|run| run.status.to_string()).or_else(|| job.map(|job| job.state.to_string()));
-    let at = |time: Option<DateTime<Utc>>| time.map(|time| format!("{} UTC", words::date(time)));
-    let not_before = run.and_then(|run| run.not_before).filter(|time| *time > Utc::now());
-    let attempt = job.filter(|job| job.attempt > 0);
-    let error = run.and_then(|run| run.error_message.clone());
-    let error = error.or_else(|| job.and_then(|job| job.last_error.clone()));
-    let reason = run.and_then(|run| run.dead_reason.clone());
-    let reason = reason.or_else(|| job.and_then(|job| job.dead_reason.clone()));
-    let asked = run.is_some_and(|run| run.cancel_requested_at.is_some() && run.completed_at.is_none());
+/// Prints one job; `pause` keeps it from beginning.
+pub(crate) fn tell_one(job: &Value, pause: Option<String>, output: &Output) {
+    output.data(job);
+    let of = sync_name(job);
+    let of = if of.is_empty() { of } else { format!(" of {of}") };
+    output.line(format!("job {}{of}", text(job, "id")));
+    for (name, value) in told(job) {
+        output.line(format!("{name}: {value}"));
+    }
+    if let Some(pause) = pause {
+        output.line(format!("pause: {pause}"));
+    }
+    tell_attempts(entries(job, "attempts"), output);
+}
+
+/// The fields of a job that are shown to people; `--json` has the others.
+fn told(job: &Value) -> Vec<(&'static str, String)> {
+    let queue = &job["queue"];
+    let word = |value: &Value| value.as_str().map(str::to_owned);
+    let at = |key: &str| Some(format!("{} UTC", words::date(moment(job, key)?)));
+    let later = moment(job, "not_before").is_some_and(|time| time > Utc::now());
+    let attempt = queue["attempt"].as_u64().filter(|attempt| *attempt > 0);
+    let asked = queue["cancel_requested"] == true || job["cancel_requested"] == true;
+    let reason = word(&job["dead_reason"]).or_else(|| word(&queue["dead_reason"]));
+    let progress = Some(&queue["progress"]).filter(|progress| !progress.is_null());
     let lines = [
-        ("kind", kind),
-        ("state", state),
-        ("priority", job.map(|job| job.priority.to_string())),
-        ("queued", at(run.map(|run| run.queued_at).or_else(|| job.map(|job| job.enqueued_at)))),
-        ("not before", at(not_before)),
-        ("begun", at(run.and_then(|run| run.started_at))),
-        ("ended", at(run.and_then(|run| run.completed_at))),
-        ("attempt", attempt.map(|job| format!("{} of {}", job.attempt, job.max_attempts))),
-        ("worker", job.and_then(|job| job.worker_id.clone())),
-        ("progress", job.and_then(|job| job.progress.as_ref()).map(words::progress)),
-        ("cancelled", asked.then(|| "asked to stop".to_owned())),
-        ("error", error),
+        ("kind", word(&job["kind"])),
+        ("status", word(&job["status"])),
+        ("priority", word(&job["priority"])),
+        ("queued", at("queued_at")),
+        ("not before", at("not_before").filter(|_| later)),
+        ("begun", at("started_at")),
+        ("ended", at("completed_at")),
+        ("attempt", attempt.map(|attempt| format!("{attempt} of {}", queue["max_attempts"]))),
+        ("worker", word(&queue["worker"])),
+        ("progress", progress.map(words::progress)),
+        ("cancelled", (asked && job["completed_at"].is_null()).then(|| "asked to stop".to_owned())),
+        ("error", word(&job["error"]).or_else(|| word(&queue["last_error"]))),
         ("reason", reason.as_deref().map(dead::reason)),
     ];
     lines.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-}
-
-fn run_json(run: &sync_history::Model) -> Value {
-    json!({
-        "kind": run.kind, "status": run.status, "success": run.success, "priority": run.priority, "args": run.args,
-        "queued_at": run.queued_at, "not_before": run.not_before, "dispatched_at": run.dispatched_at,
-        "started_at": run.started_at, "completed_at": run.completed_at, "dead_at": run.dead_at,
-        "dead_reason": run.dead_reason, "cancel_requested_at": run.cancel_requested_at, "tick_at": run.tick_at,
-        "error": run.error_message,
-    })
-}
-
-fn job_json(job: &Job) -> Value {
-    json!({
-        "queue": job.queue, "kind": job.kind, "state": job.state.as_str(), "priority": job.priority.as_str(),
-        "attempt": job.attempt, "max_attempts": job.max_attempts, "run_at": job.run_at, "worker": job.worker_id,
-        "lease_until": job.lease_until, "cancel_requested": job.cancel_requested, "progress": job.progress,
-        "payload": job.payload, "unique_key": job.unique_key, "concurrency_key": job.concurrency_key,
-        "order_key": job.order_key, "last_error": job.last_error, "dead_reason": job.dead_reason,
-        "history": job.history, "enqueued_at": job.enqueued_at,
-    })
-}
-
-fn attempt_json(row: &sync_attempt::Model) -> Value {
-    json!({
-        "attempt": row.attempt, "worker": row.worker, "started_at": row.started_at, "ended_at": row.ended_at,
-        "outcome": row.outcome, "error": row.error,
-    })
 }
 
 /// Cancels jobs. Exit code 1 if one of them could not be cancelled.

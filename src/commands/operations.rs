@@ -1,6 +1,7 @@
 //! `syncline operations`: changes of many things in the background.
 
 use serde_json::{Value, json};
+use syncline_api::routes::operations::view;
 use syncline_entity::operation;
 use syncline_service::operations;
 
@@ -94,11 +95,7 @@ pub(crate) fn show(row: &Value, output: &Output) -> Exit {
     if state == "failed" { Exit::Failed } else { Exit::Done }
 }
 
+/// An operation as JSON.
 pub(super) fn as_json(row: &operation::Model) -> Value {
-    json!({
-        "id": row.operation_uid, "action": row.action, "state": row.state, "filter": row.filter, "until": row.cutoff,
-        "total": row.total, "done": row.done, "skipped": row.skipped, "by": row.actor, "reason": row.reason,
-        "created_at": row.created_at, "started_at": row.started_at, "completed_at": row.completed_at,
-        "cancel_requested": row.cancel_requested_at.is_some(), "error": row.error,
-    })
+    json!(view(row.clone()))
 }

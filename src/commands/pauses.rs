@@ -1,10 +1,11 @@
 //! `syncline pause`, `resume` and `pauses`: stops and restarts queues, syncs, accounts and platforms.
 
-use sea_orm::{DatabaseConnection, EntityTrait};
+use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
-use syncline_entity::{account, types::PauseScope};
-use syncline_runs::pause::{self, Paused, Subject};
-use syncline_service::{pauses, syncs};
+use syncline_api::routes::pauses::views;
+use syncline_entity::types::PauseScope;
+use syncline_runs::pause::Subject;
+use syncline_service::{pauses, syncs::display_name};
 
 use crate::{
     app,
@@ -57,24 +58,7 @@ pub(crate) fn tell_resumed(subject: &SubjectArgs, ended: bool, output: &Output) 
 /// Lists pauses.
 pub(crate) async fn list(config: &Config, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
-    let pauses = pause::list(&db).await?;
-    let syncs = syncs::all(&db).await?;
-    let accounts = account::Entity::find().all(&db).await?;
-    let name = |paused: &Paused| match &paused.subject {
-        Subject::Sync(id) => syncs.get(id).map_or_else(|| id.to_string(), ToString::to_string),
-        Subject::Account(id) => {
-            let found = accounts.iter().find(|account| account.id == *id);
-            found.map_or_else(|| id.to_string(), |account| account.name.clone())
-        }
-        Subject::Queue(name) | Subject::Platform(name) => name.clone(),
-    };
-    let json = pauses.iter().map(|paused| {
-        json!({
-            "scope": paused.subject.scope(), "name": name(paused), "reason": paused.reason, "by": paused.by,
-            "at": paused.at,
-        })
-    });
-    tell(&json!({ "pauses": json.collect::<Vec<_>>() }), output);
+    tell(&json!({ "pauses": views(&db, &config.caller()).await? }), output);
     Ok(Exit::Done)
 }
 
@@ -86,10 +70,15 @@ pub(crate) fn tell(document: &Value, output: &Output) {
         output.line("nothing is paused");
         return;
     }
+    let name = |paused: &Value| match (paused["name"].as_str(), paused["project"].as_str()) {
+        (Some(name), Some(project)) if paused["scope"] == "sync" => display_name(project, name),
+        (Some(name), _) => name.to_owned(),
+        (None, _) => text(paused, "subject"),
+    };
     let line = |paused: &Value| {
         vec![
             text(paused, "scope"),
-            text(paused, "name"),
+            name(paused),
             moment(paused, "at").map(date).unwrap_or_default(),
             text(paused, "by"),
             text(paused, "reason"),

@@ -4,10 +4,11 @@ pub(crate) mod file;
 
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
+use syncline_api::routes::people::view;
 use syncline_connectors::Discover;
 use syncline_service::{
     accounts,
-    people::{self, KnownIdentity, KnownPerson, Mapped},
+    people::{self, Mapped},
 };
 
 use super::{accounts::Reach, discover::scope};
@@ -32,7 +33,7 @@ pub(crate) async fn run(config: &Config, args: &PeopleArgs, output: &Output) -> 
         }
         Some(PeopleAction::Unmap(args)) => {
             let done = people::unmap(&db, &config.caller(), project, &args.identity).await?;
-            tell_unmapped(&as_json(&done.person), &args.identity, output);
+            tell_unmapped(&json!(view(&done.person)), &args.identity, output);
             Ok(Exit::Done)
         }
         Some(PeopleAction::Import(args)) => file::import(&db, &config.caller(), project, args, output).await,
@@ -43,10 +44,7 @@ pub(crate) async fn run(config: &Config, args: &PeopleArgs, output: &Output) -> 
 async fn list(db: &DatabaseConnection, project: &str, output: &Output) -> Result<Exit, Fault> {
     let id = people::project(db, project).await?.id;
     let people = people::list(db, id).await?;
-    tell_list(
-        &json!({ "project": project, "people": people.iter().map(as_json).collect::<Vec<_>>() }),
-        output,
-    );
+    tell_list(&json!({ "project": project, "people": people.iter().map(view).collect::<Vec<_>>() }), output);
     Ok(Exit::Done)
 }
 
@@ -140,7 +138,7 @@ pub(crate) fn tell_synced(done: &Value, output: &Output) {
 
 fn mapped(done: &Mapped, output: &Output) -> Result<Exit, Fault> {
     let apart: Vec<String> = done.apart.iter().map(ToString::to_string).collect();
-    tell_mapped(&json!({ "person": as_json(&done.person), "apart": apart }), output);
+    tell_mapped(&json!({ "person": view(&done.person), "apart": apart }), output);
     Ok(Exit::Done)
 }
 
@@ -158,15 +156,4 @@ pub(crate) fn tell_mapped(done: &Value, output: &Output) {
 pub(crate) fn tell_unmapped(person: &Value, identity: &str, output: &Output) {
     output.data(person);
     output.line(format!("{identity} is a person of their own now, and is not matched again"));
-}
-
-fn as_json(person: &KnownPerson) -> Value {
-    let identity = |identity: &KnownIdentity| {
-        json!({
-            "account": identity.account, "id": identity.row.remote_id, "login": identity.row.login,
-            "name": identity.row.name, "email": identity.row.email, "matched_by": identity.row.matched_by,
-        })
-    };
-    let identities: Vec<Value> = person.identities.iter().map(identity).collect();
-    json!({ "name": person.name(), "email": person.email(), "identities": identities })
 }

@@ -1,7 +1,8 @@
 //! `syncline projects`: lists and creates projects.
 
 use serde_json::{Value, json};
-use syncline_service::projects::{self, KnownProject};
+use syncline_api::routes::projects::view;
+use syncline_service::projects;
 
 use crate::{
     app,
@@ -16,11 +17,11 @@ pub(crate) async fn run(config: &Config, args: &ProjectsArgs, output: &Output) -
     let db = app::connect(config).await?;
     if let Some(ProjectsAction::Create(args)) = &args.action {
         let project = projects::create(&db, &config.caller(), &args.key, args.name.as_deref()).await?;
-        tell_created(&as_json(&project), output);
+        tell_created(&json!(view(project)), output);
         return Ok(Exit::Done);
     }
     let all = projects::list(&db, &config.caller()).await?;
-    tell(&json!({ "projects": all.iter().map(as_json).collect::<Vec<_>>() }), output);
+    tell(&json!({ "projects": all.into_iter().map(view).collect::<Vec<_>>() }), output);
     Ok(Exit::Done)
 }
 
@@ -43,11 +44,4 @@ pub(crate) fn tell(document: &Value, output: &Output) {
 pub(crate) fn tell_created(project: &Value, output: &Output) {
     output.data(project);
     output.line(format!("created the project {}", text(project, "key")));
-}
-
-fn as_json(project: &KnownProject) -> Value {
-    json!({
-        "id": project.row.id, "key": project.row.key, "name": project.row.name, "syncs": project.syncs,
-        "accounts": project.accounts,
-    })
 }

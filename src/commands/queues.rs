@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
+use syncline_api::routes::queues::{Queue, scale_view, view};
 use syncline_runs::RunQueue;
-use syncline_service::queues::{self, ClassCounts};
+use syncline_service::queues;
 
 use crate::{
     app,
@@ -22,14 +23,7 @@ pub(crate) async fn run(config: &Config, args: &QueuesArgs, output: &Output) -> 
     match &args.action {
         Some(QueuesAction::Scale(args)) => {
             let scale = queues::scale(&db, &queue, &args.name).await?;
-            tell_scale(
-                &json!({
-                    "queue": args.name, "runnable": scale.runnable, "running": scale.running,
-                    "wanted_slots": scale.wanted_slots, "slots": scale.slots,
-                    "oldest_seconds": scale.oldest.as_secs_f64(),
-                }),
-                output,
-            );
+            tell_scale(&json!(scale_view(args.name.clone(), &scale)), output);
         }
         None | Some(QueuesAction::List) => tell(&document(&db, &queue).await?, output),
     }
@@ -45,22 +39,8 @@ pub(crate) fn tell_scale(scale: &Value, output: &Output) {
 
 /// The queues as JSON.
 pub(crate) async fn document(db: &DatabaseConnection, queue: &RunQueue) -> Result<Value, Fault> {
-    let class = |class: &ClassCounts| {
-        json!({
-            "priority": class.priority.as_str(),
-            "waiting": class.waiting,
-            "delayed": class.delayed,
-            "running": class.running,
-            "undispatched": class.undispatched,
-            "dead": class.dead,
-            "oldest_seconds": class.oldest.map(|oldest| oldest.as_secs_f64()),
-        })
-    };
-    let queues = queues::counts(db, queue).await?.into_iter().map(|queue| {
-        let priorities: Vec<Value> = queue.classes.iter().map(class).collect();
-        json!({ "queue": queue.name, "paused": queue.paused, "limit": queue.limit, "priorities": priorities })
-    });
-    Ok(json!({ "queues": queues.collect::<Vec<_>>() }))
+    let queues: Vec<Queue> = queues::counts(db, queue).await?.into_iter().map(view).collect();
+    Ok(json!({ "queues": queues }))
 }
 
 /// Prints queues.
@@ -73,7 +53,8 @@ pub(crate) fn tell(document: &Value, output: &Output) {
         for class in list(queue, "priorities") {
             let mut row = vec![name.clone(), text(class, "priority")];
             row.extend(
-                ["waiting", "delayed", "running", "undispatched", "dead"].map(|name| class[name].to_string()),
+                ["queued", "delayed", "undispatched", "in_progress", "dead"]
+                    .map(|name| class[name].to_string()),
             );
             let oldest =
                 class["oldest_seconds"].as_f64().and_then(|age| Duration::try_from_secs_f64(age).ok());
@@ -81,6 +62,7 @@ pub(crate) fn tell(document: &Value, output: &Output) {
             rows.push(row);
         }
     }
-    let head = ["queue", "priority", "waiting", "delayed", "running", "undispatched", "dead", "oldest waits"];
+    let head =
+        ["queue", "priority", "queued", "delayed", "undispatched", "in progress", "dead", "oldest waits"];
     output.table(&head, rows);
 }

@@ -45,7 +45,7 @@ pub(crate) async fn run(config: &Config, args: &RestoredArgs, output: &Output) -
     let waits = |sync: &&NamedSync| sync.restored_at.is_some() && sync.deleted_at.is_none();
     let mut waiting: Vec<String> = syncs.values().filter(waits).map(ToString::to_string).collect();
     waiting.sort();
-    output.data(&json!({ "restored_at": at, "restored_from": from, "syncs": waiting }));
+    output.data(&json!({ "restored_at": at, "reason": from, "syncs": waiting }));
     match (at, waiting.is_empty()) {
         (None, _) => output.line("this database was not restored, as far as is known, or has no syncs"),
         (Some(at), true) => {

@@ -10,9 +10,10 @@ use sea_orm::{
     sea_query::Expr,
 };
 use serde_json::{Value, json};
+use syncline_api::routes::history::list::view;
 use syncline_entity::{sync_history, types::RunStatus};
 use syncline_runs::holding::holding;
-use syncline_service::syncs::{self, NamedSync};
+use syncline_service::syncs;
 
 use super::sync;
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     config::Config,
     fault::{Exit, Fault},
     ids,
-    output::{Output, moment, sync_name, text},
+    output::{Output, bare, moment, sync_name, text},
     words::{self, time, took},
 };
 
@@ -33,7 +34,7 @@ pub(crate) async fn run(config: &Config, args: &RunsArgs, output: &Output) -> Re
     let sync = syncs::find(&db, what).await;
     match (sync, ids::run(&db, what).await?) {
         (Ok(config), _) => list(&db, Some(config.id), args, output).await,
-        (Err(_), Some(id)) => show::show(&db, id, args.limit, output).await,
+        (Err(_), Some(id)) => show::show(&db, &app::queue(config, &db)?, id, args.limit, output).await,
         (Err(_), None) if ids::range(what).is_some() => {
             Err(Fault::usage(format!("there is no run {what}, and no sync of that name")))
         }
@@ -49,21 +50,22 @@ async fn list(
 ) -> Result<Exit, Fault> {
     let rows = find(db, sync, args).await?;
     let mut pauses = HashMap::new();
-    for (row, sync) in rows.iter().filter(|(row, _)| row.status == RunStatus::Queued) {
+    for row in rows.iter().filter(|row| row.status == RunStatus::Queued) {
         if let Entry::Vacant(vacant) = pauses.entry(row.sync_config_id) {
-            let holding = match syncs::by_id(db, sync.id).await? {
-                Some(whole) => holding(db, &whole, &sync.to_string()).await?,
+            let holding = match syncs::by_id(db, row.sync_config_id).await? {
+                Some(sync) => holding(db, &sync, &sync.to_string()).await?,
                 None => None,
             };
             vacant.insert(holding.map(|holding| format!("waits: {} is paused", holding.what)));
         }
     }
-    let line = |(row, sync): &(sync_history::Model, NamedSync)| Line {
-        run: brief(row, sync),
-        trigger: words::trigger(row),
+    let known = syncs::all(db).await?;
+    let line = |row: sync_history::Model| Line {
+        trigger: words::trigger(&row),
         waits: pauses.get(&row.sync_config_id).cloned().flatten().filter(|_| row.status == RunStatus::Queued),
+        run: bare(view("", row, &known)),
     };
-    tell(rows.iter().map(line).collect(), output);
+    tell(rows.into_iter().map(line).collect(), output);
     Ok(Exit::Done)
 }
 
@@ -87,7 +89,7 @@ pub(crate) fn tell(lines: Vec<Line>, output: &Output) {
     let row = |line: Line| {
         let run = &line.run;
         vec![
-            text(run, "run"),
+            text(run, "id"),
             sync_name(run),
             text(run, "kind"),
             line.trigger,
@@ -105,7 +107,7 @@ async fn find(
     db: &DatabaseConnection,
     sync: Option<i64>,
     args: &RunsArgs,
-) -> Result<Vec<(sync_history::Model, NamedSync)>, Fault> {
+) -> Result<Vec<sync_history::Model>, Fault> {
     // A plan's details may take megabytes, and a list shows none of them.
     let slim = |column: &sync_history::Column| !matches!(column, sync_history::Column::SyncMetadata);
     let mut query = sync_history::Entity::find()
@@ -127,19 +129,5 @@ async fn find(
         let since = (Utc::now() - TimeDelta::from_std(since).unwrap_or(TimeDelta::MAX)).trunc_subsecs(6);
         query = query.filter(sync_history::Column::QueuedAt.gte(since));
     }
-    let syncs = syncs::all(db).await?;
-    let with_sync = |row: sync_history::Model| {
-        let sync = syncs.get(&row.sync_config_id)?.clone();
-        Some((row, sync))
-    };
-    Ok(query.all(db).await?.into_iter().filter_map(with_sync).collect())
-}
-
-fn brief(row: &sync_history::Model, sync: &NamedSync) -> Value {
-    let mut brief = super::sync::as_json(sync, row, 0);
-    if let Value::Object(brief) = &mut brief {
-        brief.remove("details");
-        brief.remove("open_conflicts");
-    }
-    brief
+    Ok(query.all(db).await?)
 }

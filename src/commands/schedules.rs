@@ -1,11 +1,11 @@
 //! `syncline schedules`: lists the schedules of syncs.
 
 use chrono::Utc;
-use sea_orm::{DatabaseConnection, EntityTrait, QueryOrder};
+use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
-use syncline_entity::{schedule, sync_config};
+use syncline_api::routes::schedules::views;
 use syncline_runs::pause as pauses;
-use syncline_service::{schedules as service, syncs};
+use syncline_service::schedules as service;
 
 use super::workers;
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 pub(crate) async fn run(config: &Config, args: &SchedulesArgs, output: &Output) -> Result<Exit, Fault> {
     let db = app::connect(config).await?;
     match &args.action {
-        None | Some(SchedulesAction::List) => list(&db, output).await,
+        None | Some(SchedulesAction::List) => list(config, &db, output).await,
         Some(SchedulesAction::Run(args)) => run_now(config, &db, &args.sync, output).await,
         Some(SchedulesAction::Pause(args)) => pause(config, &db, &args.sync, output).await,
         Some(SchedulesAction::Resume(args)) => resume(config, &db, &args.sync, output).await,
@@ -96,32 +96,10 @@ async fn resume(
 }
 
 /// Lists schedules, the next to fire first.
-async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
-    let rows = schedule::Entity::find()
-        .find_also_related(sync_config::Entity)
-        .order_by_asc(schedule::Column::Id)
-        .all(db)
-        .await?;
-    let mut rows: Vec<(schedule::Model, sync_config::Model)> = rows
-        .into_iter()
-        .filter_map(|(row, config)| Some((row, config.filter(|config| config.deleted_at.is_none())?)))
-        .collect();
-    rows.sort_by_key(|(row, _)| (row.next_tick_at.is_none(), row.next_tick_at));
-    let paused = pauses::paused_of(db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
-    let state = |row: &schedule::Model, config: &sync_config::Model| {
-        let paused = row.paused_at.is_some() || paused.contains(&config.id);
-        state(config.enabled, paused, row.next_tick_at.is_some())
-    };
-    let syncs = syncs::all(db).await?;
-    let project = |config: &sync_config::Model| syncs.get(&config.id).map(|sync| sync.project.clone());
-    let json = rows.iter().map(|(row, config)| {
-        json!({
-            "sync": config.name, "project": project(config), "state": state(row, config), "kind": row.kind, "expression": row.expression,
-            "timezone": row.timezone, "run_window": row.run_window, "missed_ticks": row.missed_policy,
-            "next_tick_at": row.next_tick_at, "last_tick_at": row.last_tick_at,
-        })
-    });
-    let document = json!({ "schedules": json.collect::<Vec<_>>() });
+async fn list(config: &Config, db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
+    let mut rows = views(db, &config.caller()).await?;
+    rows.sort_by_key(|row| (row.next_tick_at.is_none(), row.next_tick_at));
+    let document = json!({ "schedules": rows });
     tell(&document, any_late(&document) && !workers::any(db).await?, output);
     Ok(Exit::Done)
 }
@@ -129,7 +107,7 @@ async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
 /// True if a next tick is in the past.
 pub(crate) fn any_late(document: &Value) -> bool {
     let late =
-        |row: &Value| row["state"] == "on" && moment(row, "next_tick_at").is_some_and(|at| at < Utc::now());
+        |row: &Value| state(row) == "on" && moment(row, "next_tick_at").is_some_and(|at| at < Utc::now());
     entries(document, "schedules").iter().any(late)
 }
 
@@ -153,7 +131,7 @@ pub(crate) fn tell(document: &Value, stuck: bool, output: &Output) {
             text(row, "timezone"),
             row["run_window"].as_str().unwrap_or("always").to_owned(),
             text(row, "missed_ticks"),
-            text(row, "state"),
+            state(row).to_owned(),
             moment(row, "next_tick_at").map(date).unwrap_or_default(),
             moment(row, "last_tick_at").map(date).unwrap_or_default(),
         ]
@@ -175,8 +153,8 @@ pub(crate) fn tell(document: &Value, stuck: bool, output: &Output) {
 }
 
 /// The state of a schedule in one word.
-pub(crate) fn state(enabled: bool, paused: bool, ticks: bool) -> &'static str {
-    match (enabled, paused, ticks) {
+fn state(row: &Value) -> &'static str {
+    match (row["enabled"] == true, row["paused"] == true, !row["next_tick_at"].is_null()) {
         (false, _, _) => "disabled",
         (true, true, _) => "paused",
         (true, false, false) => "none",

@@ -5,19 +5,17 @@ use sea_orm::{
     RelationTrait,
 };
 use serde_json::{Value, json};
+use syncline_api::routes::jobs::show::view;
 use syncline_entity::{sync_conflict, sync_history, sync_metadata, types::RunKind};
-use syncline_runs::details;
-use syncline_service::{
-    runs::refuse_paused,
-    syncs::{self, NamedSync},
-};
+use syncline_runs::RunQueue;
+use syncline_service::{runs::refuse_paused, syncs};
 
 use crate::{
     app,
     cli::SyncArgs,
     config::{Config, LeaseConfig},
     fault::{Exit, Fault},
-    output::{Output, list, sync_name, text},
+    output::{Output, bare, list, sync_name, text},
     wait,
     words::{count, is_are},
 };
@@ -35,7 +33,7 @@ pub(crate) async fn run(config: &Config, args: &SyncArgs, output: &Output) -> Re
     let run = wait::manual_run(&sync, RunKind::Sync, &args.run)?;
     let row = wait::run_to_end(config, &db, &run, LeaseConfig::from(&args.lease), output).await?;
     let open = open_conflicts(&db, sync.id).await?;
-    Ok(tell(&as_json(&sync.named(), &row, open), output))
+    Ok(tell(&document(&db, None, row, open).await?, output))
 }
 
 /// The number of a sync's conflicts that wait for a person.
@@ -53,7 +51,7 @@ pub(crate) async fn open_conflicts(db: &DatabaseConnection, config_id: i64) -> R
 pub(crate) fn tell(run: &Value, output: &Output) -> Exit {
     output.data(run);
     results(run, output);
-    output.line(format!("details: syncline runs {}", text(run, "run")));
+    output.line(format!("details: syncline runs {}", text(run, "id")));
     for error in errors(run) {
         output.error(&error);
     }
@@ -166,32 +164,16 @@ pub(crate) fn errors(run: &Value) -> Vec<String> {
     lines
 }
 
-/// A run as JSON.
-pub(crate) fn as_json(sync: &NamedSync, row: &sync_history::Model, open: u64) -> Value {
-    json!({
-        "run": row.run_uid,
-        "sync": sync.name,
-        "project": sync.project,
-        "kind": row.kind,
-        "trigger": row.sync_type,
-        "status": row.status,
-        "success": row.success,
-        "items_synced": row.items_synced,
-        "items_failed": row.items_failed,
-        "items_skipped": row.items_skipped,
-        "created": row.created,
-        "updated": row.updated,
-        "deleted": row.deleted,
-        "conflicts": row.conflicts,
-        "open_conflicts": open,
-        "api_calls": row.api_calls,
-        "duration_ms": row.duration_ms,
-        "queued_at": row.queued_at,
-        "started_at": row.started_at,
-        "completed_at": row.completed_at,
-        "error": row.error_message,
-        "details": details(row),
-    })
+/// A run as JSON: the view of the API, and the number of open conflicts.
+pub(crate) async fn document(
+    db: &DatabaseConnection,
+    queue: Option<&RunQueue>,
+    row: sync_history::Model,
+    open: u64,
+) -> Result<Value, Fault> {
+    let mut run = bare(view(db, queue, row, "").await?);
+    run["open_conflicts"] = json!(open);
+    Ok(run)
 }
 
 /// The result of a run, or a plan, in a few words.

@@ -1,11 +1,10 @@
 //! `syncline syncs`: lists, shows, compares, exports and deletes stored syncs.
 
-use std::collections::HashSet;
-
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
+use syncline_api::routes::configs::{view, whole};
 use syncline_service::{
-    Caller,
+    Caller, Origin,
     configs::{self, ConfigsQuery},
     syncs::{self, StoredSync},
     yaml,
@@ -16,7 +15,7 @@ use crate::{
     cli::{SyncsAction, SyncsArgs, SyncsDeleteArgs, SyncsDiffArgs, SyncsListArgs},
     config::Config,
     fault::{Exit, Fault},
-    output::{Output, list as entries, shown, sync_name, text},
+    output::{Output, bare, list as entries, shown, sync_name, text},
     words,
 };
 
@@ -52,7 +51,7 @@ pub(crate) async fn lines(
     let asked = ConfigsQuery { filter: args.filter.clone(), limit: args.limit, ..ConfigsQuery::default() };
     let found = configs::list(db, caller, &asked).await?;
     let paused = configs::paused(db, &found).await?;
-    let line = |sync: &StoredSync| Line { sync: as_json(sync, &paused), runs: every(sync) };
+    let line = |sync: &StoredSync| Line { sync: bare(view("", sync, &paused)), runs: every(sync) };
     Ok(found.iter().map(line).collect())
 }
 
@@ -119,31 +118,11 @@ pub(super) fn state(sync: &Value) -> &'static str {
     }
 }
 
-/// A sync as JSON, with the keys of the API.
-fn as_json(sync: &StoredSync, paused: &HashSet<i64>) -> Value {
-    json!({
-        "id": sync.id,
-        "name": sync.name,
-        "project": sync.project,
-        "source_platform": sync.source_platform,
-        "target_platform": sync.target_platform,
-        "entity_type": sync.entity_type,
-        "direction": sync.direction,
-        "conflict_strategy": sync.conflict_strategy,
-        "enabled": sync.enabled,
-        "paused": paused.contains(&sync.id),
-        "revision": sync.revision,
-        "managed_by": sync.managed_by,
-        "last_sync_at": sync.last_sync_at,
-    })
-}
-
 async fn show(config: &Config, db: &DatabaseConnection, name: &str, output: &Output) -> Result<Exit, Fault> {
     let sync = syncs::find(db, name).await?;
-    let paused = configs::paused(db, std::slice::from_ref(&sync)).await?;
     let revision = configs::revision(db, &config.caller(), sync.id, sync.revision).await.ok();
-    let mut whole = as_json(&sync, &paused);
-    whole["document"] = configs::document(&sync);
+    let warnings = configs::validate_stored(db, &config.caller(), sync.id, Origin::CommandLine).await?;
+    let whole = bare(whole(db, "", &sync, warnings).await?);
     let by = revision.map(|row| (row.by, words::date(row.at)));
     tell_one(&whole, by, output);
     Ok(Exit::Done)

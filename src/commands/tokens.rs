@@ -3,7 +3,8 @@
 use chrono::{TimeDelta, Utc};
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
-use syncline_service::tokens::{self, KnownToken, NewToken};
+use syncline_api::routes::tokens::view;
+use syncline_service::tokens::{self, NewToken};
 
 use crate::{
     app,
@@ -39,7 +40,7 @@ async fn create(
     };
     let first = !tokens::any(db).await?;
     let (token, secret) = tokens::create(db, &config.caller(), &new).await?;
-    let mut data = as_json(&token);
+    let mut data = json!(view(&token));
     data["token"] = secret.as_str().into();
     tell_created(&data, first, output);
     Ok(Exit::Done)
@@ -57,7 +58,7 @@ pub(crate) fn tell_created(token: &Value, first: bool, output: &Output) {
 
 async fn list(config: &Config, db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
     let all = tokens::list(db, &config.caller()).await?;
-    tell(&json!({ "tokens": all.iter().map(as_json).collect::<Vec<_>>() }), output);
+    tell(&json!({ "tokens": all.iter().map(view).collect::<Vec<_>>() }), output);
     Ok(Exit::Done)
 }
 
@@ -91,7 +92,7 @@ pub(crate) fn tell(document: &Value, output: &Output) {
 
 async fn revoke(config: &Config, db: &DatabaseConnection, id: i64, output: &Output) -> Result<Exit, Fault> {
     let (token, changed) = tokens::revoke(db, &config.caller(), id).await?;
-    let mut data = as_json(&token);
+    let mut data = json!(view(&token));
     data["changed"] = changed.into();
     tell_revoked(&data, output);
     Ok(Exit::Done)
@@ -105,12 +106,4 @@ pub(crate) fn tell_revoked(token: &Value, output: &Output) {
         true => format!("the token {shown} is revoked"),
         false => format!("the token {shown} was revoked already"),
     });
-}
-
-fn as_json(token: &KnownToken) -> Value {
-    json!({
-        "id": token.row.id, "name": token.row.name, "scopes": token.scopes().names(), "project": token.project,
-        "standing": token.standing(), "created_at": token.row.created_at, "expires_at": token.row.expires_at,
-        "last_used_at": token.row.last_used_at, "revoked_at": token.row.revoked_at,
-    })
 }

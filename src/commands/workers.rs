@@ -4,9 +4,11 @@ use std::{collections::HashMap, time::Duration};
 
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
+use syncline_api::routes::workers::{WorkerView, view};
+use syncline_entity::worker;
 use syncline_runs::listing::{self, Listing, Standing};
 use syncline_service::workers as service;
-use syncline_worker::roster::{self, Registered};
+use syncline_worker::roster::{self, Liveness, Registered};
 
 use crate::{
     app,
@@ -39,7 +41,11 @@ pub(crate) async fn run(config: &Config, args: &WorkersArgs, output: &Output) ->
 
 /// The workers as JSON.
 pub(crate) async fn document(db: &DatabaseConnection) -> Result<Value, Fault> {
-    Ok(json!({ "workers": roster::all(db).await? }))
+    let mut workers: Vec<WorkerView> = worker::all(db).await?.into_iter().map(view).collect();
+    for worker in workers.iter_mut().filter(|worker| roster::is_dead(&worker.name)) {
+        worker.standing = Liveness::Dead.as_str();
+    }
+    Ok(json!({ "workers": workers }))
 }
 
 /// Prints workers; `leased` has the number of leased jobs by the worker's name.
@@ -62,7 +68,7 @@ async fn drain(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let (worker, asked) = service::drain(db, &config.caller(), which).await?;
-    let done = json!({ "id": worker.id, "worker": worker.name, "draining": true, "changed": asked });
+    let done = json!({ "id": worker.id, "name": worker.name, "draining": true, "changed": asked });
     let shown = format!("{} on {}", worker.pid, worker.host);
     tell_drained(&done, &shown, &format!("within {} s", worker.beat_ms / 1000), output);
     Ok(Exit::Done)
@@ -82,7 +88,7 @@ pub(crate) fn tell_drained(done: &Value, shown: &str, soon: &str, output: &Outpu
 async fn leased(config: &Config, db: &DatabaseConnection) -> Result<HashMap<String, usize>, Fault> {
     let queue = app::queue(config, db)?;
     let mut leased = HashMap::new();
-    let mut asked = Listing::new(Standing::Running);
+    let mut asked = Listing::new(Standing::InProgress);
     loop {
         // The command lists workers; it must work even if the queue is unreachable.
         let Ok(page) = listing::list(db, &queue, &asked).await else { return Ok(leased) };

@@ -12,7 +12,7 @@ use crate::{
     },
     commands::accounts as told,
     fault::{Exit, Fault},
-    output::{Output, list as entries, text},
+    output::{Output, bare, list as entries, text},
 };
 
 pub(super) async fn run(client: &Client, args: &AccountsArgs, output: &Output) -> Result<Exit, Fault> {
@@ -22,19 +22,15 @@ pub(super) async fn run(client: &Client, args: &AccountsArgs, output: &Output) -
         Some(AccountsAction::Show(args)) => {
             let name = text_of(&find(client, &args.name).await?);
             let account: Value = client.get(&["accounts", &name], &[]).await?;
-            let mut shown = shaped(&account);
-            shown["syncs"] = account["syncs"].clone();
-            shown["paused"] = account["paused"].clone();
-            told::tell_one(&shown, output);
+            told::tell_one(&bare(account), output);
         }
         Some(AccountsAction::Check(args)) => {
             let account = find(client, &args.name).await?;
             let path = ["accounts", &text_of(&account), "check"];
             let identity: Value = client.post(&path, &json!({})).await?;
-            let mut shown = shaped(&account);
+            let mut shown = bare(account);
             shown["identity"] = identity;
-            shown["paused"] = json!(!account["paused"].is_null());
-            told::tell_check(&shown, &account["paused"], output);
+            told::tell_check(&shown, output);
         }
         Some(AccountsAction::Remove(args)) => {
             let account = find(client, &args.name).await?;
@@ -45,7 +41,8 @@ pub(super) async fn run(client: &Client, args: &AccountsArgs, output: &Output) -
         Some(AccountsAction::Limits(AccountsLimitsArgs { name, limits })) => {
             let name = text_of(&find(client, name).await?);
             let body = json!({ "limits": *limits == Switch::On });
-            told::tell_limits(&shaped(&client.patch(&["accounts", &name], &body).await?), output);
+            let account: Value = client.patch(&["accounts", &name], &body).await?;
+            told::tell_limits(&bare(account), output);
         }
         Some(AccountsAction::Pause(AccountsPauseArgs { name, reason })) => {
             let account = find(client, name).await?;
@@ -90,23 +87,9 @@ pub(super) fn text_of(account: &Value) -> String {
     account["id"].as_i64().map_or_else(|| told::name(account), |id| id.to_string())
 }
 
-/// An account of the API, as the command's JSON has it.
-fn shaped(account: &Value) -> Value {
-    let mut shaped = json!({ "limits": if account["limits"] == true { "on" } else { "off" } });
-    for name in ["name", "project", "platform", "base_url", "secret", "scopes"] {
-        shaped[name] = account[name].clone();
-    }
-    shaped
-}
-
 async fn list(client: &Client, output: &Output) -> Result<(), Fault> {
     let answer: Value = client.get(&["accounts"], &[]).await?;
-    let all = entries(&answer, "accounts").iter().map(|account| {
-        let mut shown = shaped(account);
-        shown["paused"] = json!(!account["paused"].is_null());
-        shown
-    });
-    told::tell_list(&json!({ "accounts": all.collect::<Vec<_>>() }), output);
+    told::tell_list(&answer, output);
     Ok(())
 }
 
@@ -129,7 +112,7 @@ async fn add(client: &Client, args: &AccountsAddArgs, output: &Output) -> Result
         "secret": secret(&args.secret, &args.name)?, "limits": args.limits == Switch::On,
     });
     let added: Value = client.post(&["accounts"], &body).await?;
-    told::tell_added(&shaped(&added), output);
+    told::tell_added(&bare(&added), output);
     output.line(format!("next: syncline accounts check {}", told::name(&added)));
     Ok(())
 }
@@ -141,6 +124,6 @@ async fn rotate(client: &Client, args: &AccountsRotateArgs, output: &Output) -> 
     let body = json!({ "secret": secret(&args.secret, name)? });
     let rotated: Value = client.post(&["accounts", &text_of(&before), "rotate"], &body).await?;
     let resumed = !before["paused"].is_null() && rotated["paused"].is_null();
-    told::tell_rotated(&shaped(&rotated), resumed, output);
+    told::tell_rotated(&bare(&rotated), resumed, output);
     Ok(())
 }

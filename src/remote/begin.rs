@@ -8,14 +8,13 @@ use serde_json::{Value, json};
 use super::{
     Client, parts, places,
     refused::{Answer, refused},
-    runs::document,
     syncs,
 };
 use crate::{
     cli::{EnqueueArgs, PlanArgs, RunOptions, SyncArgs},
     commands::{enqueue as told_enqueue, plan as told_plan, sync as told_sync, workers},
     fault::{Exit, Fault},
-    output::{Output, text},
+    output::{Output, bare, text},
     shutdown,
 };
 
@@ -88,10 +87,9 @@ pub(super) async fn enqueue(client: &Client, args: &EnqueueArgs, output: &Output
             return Err(refused(client.address(), &answer));
         }
     };
-    let accepted = json!({
-        "run": job["id"], "sync": job["sync"], "project": job["project"], "joined": job["joined"],
-        "not_before": not_before, "pause": pause,
-    });
+    let mut accepted = bare(job);
+    accepted["not_before"] = json!(not_before);
+    accepted["pause"] = json!(pause);
     told_enqueue::tell(&accepted, output);
     // If the run waits for the end of a pause, the lack of a worker is not what delays it.
     if pause.is_none() && !places::any_worker(client).await? {
@@ -159,7 +157,7 @@ async fn to_end(
     // An accepted run is short, a run that is over is whole.
     match job["completed_at"].is_null() {
         true => wait(client, &text(&job, "id"), output).await,
-        false => Ok(document(&job)),
+        false => Ok(bare(job)),
     }
 }
 
@@ -196,7 +194,7 @@ pub(super) async fn wait(client: &Client, run: &str, output: &Output) -> Result<
             }
         }
     }
-    Ok(document(&job))
+    Ok(bare(job))
 }
 
 /// The number of open conflicts of the sync with this id.

@@ -16,7 +16,7 @@ use crate::{
         workers,
     },
     fault::{Exit, Fault},
-    output::{Output, list as entries, text},
+    output::{Output, list as entries},
 };
 
 /// The largest page of conflicts.
@@ -27,7 +27,7 @@ pub(super) async fn run(client: &Client, args: &ConflictsArgs, output: &Output) 
         Some(ConflictsAction::Resolve(args)) => resolve(client, args, output).await,
         Some(ConflictsAction::Show(args)) => {
             let conflict = get(client, args.id).await?;
-            told::tell_one(&shaped(&conflict), &text(&conflict, "run"), output);
+            told::tell_one(&conflict, output);
             Ok(Exit::Done)
         }
         Some(ConflictsAction::List(args)) => list(client, args, output).await,
@@ -54,37 +54,7 @@ async fn find(client: &Client, args: &ConflictsListArgs) -> Result<Vec<Value>, F
     };
     let resolved = (!args.all).then(|| "false".to_owned());
     let query = [("config_id", sync), ("resolved", resolved), ("q", args.filter.clone())];
-    let (found, _) = client.pages(&["sync", "conflicts"], &query, "conflicts", (args.limit, PAGE)).await?;
-    Ok(found.iter().map(shaped).collect())
-}
-
-/// A conflict of the API, as the command's JSON has it. Without the scope data:read its values are null.
-fn shaped(conflict: &Value) -> Value {
-    let mut shaped = json!({ "link": conflict["mapping_id"] });
-    for name in [
-        "id",
-        "sync",
-        "project",
-        "item",
-        "entity_id",
-        "external_id",
-        "field",
-        "kind",
-        "base",
-        "source",
-        "target",
-        "resolved",
-        "resolution",
-        "value",
-        "resolved_by",
-        "resolution_strategy",
-        "occurrences",
-        "created_at",
-        "resolved_at",
-    ] {
-        shaped[name] = conflict[name].clone();
-    }
-    shaped
+    Ok(client.pages(&["sync", "conflicts"], &query, "conflicts", (args.limit, PAGE)).await?.0)
 }
 
 async fn resolve(client: &Client, args: &ResolveArgs, output: &Output) -> Result<Exit, Fault> {
@@ -135,11 +105,9 @@ async fn resolve(client: &Client, args: &ResolveArgs, output: &Output) -> Result
             let id = decided["id"].as_i64().unwrap_or_default();
             let after = if args.no_wait { decided.clone() } else { get(client, id).await? };
             let mut line = json!({
-                "conflict": id, "resolution": decided["resolution"], "run": run, "applied": after["resolved"],
+                "conflict": id, "resolution": decided["resolution"], "value": decided["value"], "run": run,
+                "applied": after["resolved"], "open_conflicts": null,
             });
-            if !decided["value"].is_null() {
-                line["value"] = decided["value"].clone();
-            }
             if args.no_wait {
                 lines.push(line);
                 continue;

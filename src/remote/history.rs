@@ -12,7 +12,6 @@ use crate::{
     commands::history as told,
     fault::{Exit, Fault},
     output::{Output, list as entries, moment, text},
-    words::both,
 };
 
 /// The largest page of links, changes and conflicts.
@@ -114,31 +113,16 @@ async fn resolved(client: &Client, item: &str) -> Result<Vec<Value>, Fault> {
     Ok(found.into_iter().filter(|conflict| !conflict["resolve_run"].is_null()).collect())
 }
 
-/// A change as the command's JSON has it.
+/// A change with its sync and who made it.
 fn shaped(change: &Value, link: &Value, run: Option<&Value>, resolved: &[Value]) -> Value {
-    let one = |names: [&str; 2]| names.iter().find_map(|name| link[*name].as_str());
-    let item = both(one(["source_key", "entity_id"]), one(["target_key", "external_id"]));
     let carried_out = |conflict: &&Value| {
         conflict["mapping_id"] == change["mapping_id"] && conflict["resolve_run"] == change["run"]
     };
     let person = resolved.iter().find(carried_out).map(|conflict| text(conflict, "resolved_by"));
     let by = person.unwrap_or_else(|| run.filter(|run| run.is_object()).map(trigger).unwrap_or_default());
-    let reason = run.filter(|_| change["state"] == "not_written").and_then(|run| reason(run, link));
-    json!({
-        "link": change["mapping_id"], "item": item.unwrap_or_else(|| text(change, "item")),
-        "source_id": link["entity_id"], "source_key": link["source_key"],
-        "target_id": link["external_id"], "target_key": link["target_key"],
-        "side": change["side"], "field": change["field"], "before": change["before"], "after": change["after"],
-        "rule": change["rule"], "origin": change["origin"], "state": change["state"], "reason": reason,
-        "at": change["at"], "sync": link["sync"], "project": link["project"], "run": change["run"], "by": by,
-    })
-}
-
-/// Why a write was not carried out: what its run says about the item.
-fn reason(run: &Value, link: &Value) -> Option<String> {
-    let names = ["source_key", "entity_id", "target_key", "external_id"].map(|name| link[name].as_str());
-    let errors = entries(&run["details"], "errors");
-    let error =
-        errors.iter().find(|error| error["item"].is_string() && names.contains(&error["item"].as_str()))?;
-    error["error"].as_str().map(str::to_owned)
+    let mut shaped = change.clone();
+    shaped["sync"] = link["sync"].clone();
+    shaped["project"] = link["project"].clone();
+    shaped["by"] = json!(by);
+    shaped
 }

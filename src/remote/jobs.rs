@@ -13,7 +13,7 @@ use crate::{
     commands::jobs as told,
     fault::{Exit, Fault},
     ids,
-    output::{Output, text},
+    output::{Output, bare, text},
 };
 
 /// The largest page of jobs.
@@ -30,25 +30,25 @@ pub(super) async fn run(client: &Client, args: &JobsArgs, output: &Output) -> Re
 }
 
 async fn list(client: &Client, args: &JobsListArgs, output: &Output) -> Result<Exit, Fault> {
-    let (state, cursor) = match args.page.after.as_deref() {
-        None => (args.state, None),
+    let (status, cursor) = match args.page.after.as_deref() {
+        None => (args.status, None),
         Some(after) => {
             let wrong = || Fault::usage(format!("--after {after:?} is not a cursor that a list has shown"));
-            let (state, cursor) = after.split_once('/').ok_or_else(wrong)?;
-            (Some(state.parse().map_err(|_| wrong())?), Some(cursor.to_owned()))
+            let (status, cursor) = after.split_once('/').ok_or_else(wrong)?;
+            (Some(status.parse().map_err(|_| wrong())?), Some(cursor.to_owned()))
         }
     };
-    let states = told::states(state, args.state, args.page.after.is_some());
+    let statuses = told::statuses(status, args.status, args.page.after.is_some());
     let mut cursor = cursor.filter(|cursor| !cursor.is_empty());
     let limit = usize::from(args.page.limit);
     let (mut jobs, mut next) = (Vec::new(), None);
-    for standing in states {
+    for standing in statuses {
         if jobs.len() >= limit {
             next = Some(format!("{standing}/"));
             break;
         }
         let mut query = which(&args.which);
-        query.push(("state", Some(standing.to_string())));
+        query.push(("status", Some(standing.to_string())));
         let (found, more) = page(client, &["jobs"], &query, limit - jobs.len(), cursor.take()).await?;
         jobs.extend(found);
         if let Some(cursor) = more {
@@ -56,7 +56,7 @@ async fn list(client: &Client, args: &JobsListArgs, output: &Output) -> Result<E
             break;
         }
     }
-    told::tell(&json!({ "jobs": jobs, "next": next }), "no jobs", output);
+    told::tell(&json!({ "jobs": jobs, "next_cursor": next }), "no jobs", output);
     Ok(Exit::Done)
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn dead_letters(
     query.push(("group", group.cloned()));
     let (jobs, next) =
         page(client, &["dead"], &query, usize::from(paging.limit), paging.after.clone()).await?;
-    Ok(json!({ "jobs": jobs, "next": next }))
+    Ok(json!({ "jobs": jobs, "next_cursor": next }))
 }
 
 /// The number of dead letters that a filter selects.
@@ -117,12 +117,7 @@ async fn page(
         query.push(("limit", Some(left.min(PAGE).to_string())));
         query.push(("cursor", cursor));
         let mut answer: Value = client.get(path, &query).await?;
-        for mut job in answer["jobs"].take().as_array_mut().into_iter().flat_map(std::mem::take) {
-            if let Value::Object(job) = &mut job {
-                job.remove("links");
-            }
-            jobs.push(job);
-        }
+        jobs.extend(answer["jobs"].take().as_array_mut().into_iter().flat_map(std::mem::take).map(bare));
         cursor = answer["next_cursor"].as_str().map(str::to_owned);
         if cursor.is_none() || jobs.len() >= limit {
             return Ok((jobs, cursor));
@@ -137,8 +132,8 @@ pub(super) async fn id(client: &Client, prefix: &str) -> Result<Uuid, Fault> {
         return Ok(first);
     }
     let mut found = std::collections::BTreeSet::new();
-    for standing in Standing::ALL {
-        let query = [("state", Some(standing.to_string()))];
+    for standing in ids::EVERY {
+        let query = [("status", Some(standing.to_string()))];
         let path: &[&str] = if standing == Standing::Dead { &["dead"] } else { &["jobs"] };
         let query: Query<'_> = if standing == Standing::Dead { &[] } else { &query };
         let (jobs, _) = client.pages(path, query, "jobs", (u64::from(u16::MAX), PAGE)).await?;
@@ -154,28 +149,7 @@ pub(super) async fn id(client: &Client, prefix: &str) -> Result<Uuid, Fault> {
 
 pub(super) async fn show(client: &Client, id: Uuid, output: &Output) -> Result<Exit, Fault> {
     let job: Value = client.get(&["jobs", &id.to_string()], &[]).await?;
-    output.data(&job);
-    let of = crate::output::sync_name(&job);
-    output.line(format!("job {id}{}", if of.is_empty() { of } else { format!(" of {of}") }));
-    for (name, key) in [
-        ("kind", "/kind"),
-        ("state", "/status"),
-        ("priority", "/priority"),
-        ("queued", "/queued_at"),
-        ("begun", "/started_at"),
-        ("ended", "/completed_at"),
-        ("attempt", "/queue/attempt"),
-        ("worker", "/queue/worker"),
-        ("error", "/error"),
-        ("reason", "/queue/dead_reason"),
-    ] {
-        match job.pointer(key) {
-            None | Some(Value::Null) => {}
-            Some(Value::String(value)) => output.line(format!("{name}: {value}")),
-            Some(value) => output.line(format!("{name}: {value}")),
-        }
-    }
-    crate::commands::runs::show::tell_attempts(crate::output::list(&job, "attempts"), output);
+    told::tell_one(&bare(job), None, output);
     Ok(Exit::Done)
 }
 

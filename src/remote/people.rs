@@ -16,8 +16,7 @@ pub(super) async fn run(client: &Client, args: &PeopleArgs, output: &Output) -> 
     let query = [("project", Some(project.clone()))];
     match &args.action {
         None | Some(PeopleAction::List) => {
-            let mut people: Value = client.get(&["people"], &query).await?;
-            people["people"].as_array_mut().into_iter().flatten().for_each(without_id);
+            let people: Value = client.get(&["people"], &query).await?;
             told::tell_list(&people, output);
         }
         Some(PeopleAction::Sync(args)) => {
@@ -31,14 +30,12 @@ pub(super) async fn run(client: &Client, args: &PeopleArgs, output: &Output) -> 
         Some(PeopleAction::Map(args)) => {
             let body = json!({ "project": project, "person": args.person, "identity": args.identity });
             let mut done: Value = client.post(&["people", "map"], &body).await?;
-            without_id(&mut done["person"]);
             done["apart"] = entries(&done, "apart").iter().map(told::shown).collect();
             told::tell_mapped(&done, output);
         }
         Some(PeopleAction::Unmap(args)) => {
             let body = json!({ "project": project, "identity": args.identity });
-            let mut done: Value = client.post(&["people", "unmap"], &body).await?;
-            without_id(&mut done["person"]);
+            let done: Value = client.post(&["people", "unmap"], &body).await?;
             told::tell_unmapped(&done["person"], &args.identity, output);
         }
         Some(PeopleAction::Import(args)) => {
@@ -59,11 +56,4 @@ pub(super) async fn run(client: &Client, args: &PeopleArgs, output: &Output) -> 
         }
     }
     Ok(Exit::Done)
-}
-
-/// The command's JSON has no ids of people.
-fn without_id(person: &mut Value) {
-    if let Value::Object(person) = person {
-        person.remove("id");
-    }
 }

@@ -21,8 +21,7 @@ use crate::{
 pub(super) async fn queues(client: &Client, args: &QueuesArgs, output: &Output) -> Result<Exit, Fault> {
     match &args.action {
         Some(QueuesAction::Scale(args)) => {
-            let mut scale: Value = client.get(&["queues", &args.name, "scale"], &[]).await?;
-            scale["queue"] = json!(args.name);
+            let scale: Value = client.get(&["queues", &args.name, "scale"], &[]).await?;
             told_queues::tell_scale(&scale, output);
         }
         None | Some(QueuesAction::List) => told_queues::tell(&queues_document(client).await?, output),
@@ -38,9 +37,7 @@ pub(crate) async fn queues_document(client: &Client) -> Result<Value, Fault> {
 pub(super) async fn workers(client: &Client, args: &WorkersArgs, output: &Output) -> Result<Exit, Fault> {
     if let Some(WorkersAction::Drain(args)) = &args.action {
         let done: Value = client.post(&["workers", &args.worker, "drain"], &json!({})).await?;
-        let (name, changed) = (text(&done, "name"), &done["changed"]);
-        let shown = json!({ "id": done["id"], "worker": name, "draining": true, "changed": changed });
-        told_workers::tell_drained(&shown, &name, "with its next heartbeat", output);
+        told_workers::tell_drained(&done, &text(&done, "name"), "with its next heartbeat", output);
         return Ok(Exit::Done);
     }
     let document = workers_document(client).await?;
@@ -54,24 +51,7 @@ pub(super) async fn workers(client: &Client, args: &WorkersArgs, output: &Output
 /// The workers, as `syncline workers --json` shows them. Of a worker on another machine a dead process is not known: it is
 /// silent.
 pub(crate) async fn workers_document(client: &Client) -> Result<Value, Fault> {
-    let mut answer: Value = client.get(&["workers"], &[]).await?;
-    for worker in answer["workers"].as_array_mut().into_iter().flatten() {
-        let Value::Object(worker) = worker else { continue };
-        let is = |name: &str| worker.get(name) == Some(&Value::Bool(true));
-        let standing = match (is("live"), is("stopping")) {
-            (true, false) => "live",
-            (true, true) => "stopping",
-            (false, _) => "silent",
-        };
-        worker.insert("standing".to_owned(), json!(standing));
-        for name in ["id", "queues", "stopping", "draining", "live"] {
-            worker.remove(name);
-        }
-    }
-    if let Some(answer) = answer.as_object_mut() {
-        answer.remove("next_cursor");
-    }
-    Ok(answer)
+    client.get(&["workers"], &[]).await
 }
 
 /// True if a worker that takes any job is running.
@@ -83,7 +63,7 @@ pub(super) async fn any_worker(client: &Client) -> Result<bool, Fault> {
 }
 
 async fn leased(client: &Client) -> Result<HashMap<String, usize>, Fault> {
-    let running = [("state", Some("running".to_owned()))];
+    let running = [("status", Some("in_progress".to_owned()))];
     let (jobs, _) = client.pages(&["jobs"], &running, "jobs", (10_000, 1_000)).await?;
     let mut leased = HashMap::new();
     for worker in jobs.iter().filter_map(|job| job["worker"].as_str()) {
@@ -93,20 +73,7 @@ async fn leased(client: &Client) -> Result<HashMap<String, usize>, Fault> {
 }
 
 pub(super) async fn pauses(client: &Client, output: &Output) -> Result<Exit, Fault> {
-    let mut answer: Value = client.get(&["pauses"], &[]).await?;
-    for paused in answer["pauses"].as_array_mut().into_iter().flatten() {
-        let name = match (paused["name"].as_str(), paused["project"].as_str()) {
-            (Some(name), Some(project)) if paused["scope"] == "sync" => {
-                syncline_service::syncs::display_name(project, name)
-            }
-            (Some(name), _) => name.to_owned(),
-            (None, _) => text(paused, "subject"),
-        };
-        *paused = json!({
-            "scope": paused["scope"], "name": name, "reason": paused["reason"], "by": paused["by"], "at": paused["at"],
-        });
-    }
-    told_pauses::tell(&answer, output);
+    told_pauses::tell(&client.get(&["pauses"], &[]).await?, output);
     Ok(Exit::Done)
 }
 
@@ -180,17 +147,7 @@ async fn schedules_document(client: &Client) -> Result<Value, Fault> {
     let answer: Value = client.get(&["schedules"], &[]).await?;
     let mut rows = list(&answer, "schedules").to_vec();
     rows.sort_by_key(|row| (row["next_tick_at"].is_null(), crate::output::moment(row, "next_tick_at")));
-    let rows = rows.iter().map(|row| {
-        let ticks = !row["next_tick_at"].is_null();
-        json!({
-            "sync": row["sync"], "project": row["project"],
-            "state": told_schedules::state(row["enabled"] == true, row["paused"] == true, ticks),
-            "kind": row["kind"], "expression": row["expression"], "timezone": row["timezone"],
-            "run_window": row["run_window"], "missed_ticks": row["missed_ticks"],
-            "next_tick_at": row["next_tick_at"], "last_tick_at": row["last_tick_at"],
-        })
-    });
-    Ok(json!({ "schedules": rows.collect::<Vec<_>>() }))
+    Ok(json!({ "schedules": rows }))
 }
 
 /// The statistics for these arguments.

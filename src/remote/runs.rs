@@ -13,28 +13,11 @@ use crate::{
     commands::runs::{self as told, Line},
     fault::{Exit, Fault},
     ids,
-    output::{Output, shown, text},
+    output::{Output, bare, text},
 };
 
 /// Runs among which the beginning of an id is looked for.
 pub(super) const SEARCHED: u64 = 1_000;
-
-/// A job or a run of the API, as the command's JSON has runs.
-pub(super) fn document(job: &Value) -> Value {
-    let mut run = json!({
-        "run": job["id"], "sync": job["sync"], "project": job["project"], "kind": job["kind"], "trigger": job["method"],
-        "status": job["status"], "success": job["success"], "duration_ms": job["duration_ms"],
-        "queued_at": job["queued_at"], "started_at": job["started_at"], "completed_at": job["completed_at"],
-        "error": job["error"],
-    });
-    for (name, number) in job["counts"].as_object().into_iter().flatten() {
-        run[name] = number.clone();
-    }
-    if let Some(details) = job.get("details") {
-        run["details"] = details.clone();
-    }
-    run
-}
 
 /// Lists runs, or shows one.
 pub(super) async fn run(client: &Client, args: &RunsArgs, output: &Output) -> Result<Exit, Fault> {
@@ -57,7 +40,7 @@ pub(super) async fn run(client: &Client, args: &RunsArgs, output: &Output) -> Re
         }
     }
     let (runs, _) = client.pages(&["sync", "history"], &query, "runs", (args.limit, 200)).await?;
-    let line = |run: &Value| Line { run: document(run), trigger: trigger(run), waits: None };
+    let line = |run: &Value| Line { trigger: trigger(run), run: bare(run), waits: None };
     told::tell(runs.iter().map(line).collect(), output);
     Ok(Exit::Done)
 }
@@ -92,42 +75,19 @@ async fn id(client: &Client, prefix: &str) -> Result<Option<Uuid>, Fault> {
 async fn show(client: &Client, id: Uuid, limit: u64, output: &Output) -> Result<Exit, Fault> {
     let id = id.to_string();
     let job: Value = client.get(&["sync", "history", &id], &[]).await?;
-    let mut run = document(&job);
+    let mut run = bare(&job);
     let (changes, more) =
         client.pages(&["sync", "history", &id, "changes"], &[], "changes", (limit, 200)).await?;
-    run["attempts"] = job["attempts"].clone();
-    let (refused, happened): (Vec<&Value>, Vec<&Value>) =
-        changes.iter().partition(|change| change["state"] == "not_written");
-    run["changes"] = json!(happened);
-    run["not_written"] = json!(refused);
-    output.data(&run);
-    if output.is_json() {
-        return Ok(Exit::Done);
+    let open = [("config_id", Some(job["config_id"].to_string())), ("resolved", Some("false".to_owned()))];
+    let (open, _) = client.pages(&["sync", "conflicts"], &open, "conflicts", (10_000, 200)).await?;
+    run["open_conflicts"] = json!(open.iter().filter(|conflict| conflict["run"] == job["id"]).count());
+    let (refused, happened): (Vec<Value>, Vec<Value>) =
+        changes.into_iter().partition(|change| change["state"] == "not_written");
+    for (key, found) in [("changes", happened), ("not_written", refused)] {
+        run[format!("{key}_total")] = json!((!more).then_some(found.len()));
+        run[key] = json!(found);
     }
-    told::show::headed(&run, limit, output);
-    told::show::tell_attempts(crate::output::list(&run, "attempts"), output);
-    for (headline, changes) in [("changes", happened), ("tried and not written", refused)] {
-        if changes.is_empty() {
-            continue;
-        }
-        output.headline(headline);
-        let line = |change: &&Value| {
-            vec![
-                text(change, "item"),
-                text(change, "side"),
-                change["field"].as_str().unwrap_or("(whole item)").to_owned(),
-                shown(&change["before"]),
-                shown(&change["after"]),
-                text(change, "rule"),
-                text(change, "state").replace('_', " "),
-            ]
-        };
-        let head = ["item", "written to", "field", "before", "after", "rule", "state"];
-        output.table(&head, changes.iter().map(line).collect());
-    }
-    if more {
-        output.line("... and more (--limit)");
-    }
+    told::show::tell_whole(&run, limit, output);
     Ok(Exit::Done)
 }
 

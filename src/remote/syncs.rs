@@ -13,7 +13,7 @@ use crate::{
     },
     document,
     fault::{Exit, Fault},
-    output::{Output, list as entries, moment, text},
+    output::{Output, bare, list as entries, moment, text},
     words::date,
 };
 
@@ -61,7 +61,7 @@ async fn list(client: &Client, args: &SyncsListArgs, output: &Output) -> Result<
     // Lists of the API do not say when a sync runs.
     let schedules: Value = client.get(&["schedules"], &[]).await?;
     let line = |sync: Value| {
-        let schedule = entries(&schedules, "schedules").iter().find(|row| row["sync_id"] == sync["id"]);
+        let schedule = entries(&schedules, "schedules").iter().find(|row| row["config_id"] == sync["id"]);
         let runs = match schedule {
             Some(row) if row["kind"] == "interval" => {
                 told::in_words(None, text(row, "expression").parse().ok())
@@ -78,27 +78,18 @@ async fn list(client: &Client, args: &SyncsListArgs, output: &Output) -> Result<
 /// The syncs, as `syncline syncs --json` shows them.
 pub(crate) async fn documents(client: &Client, args: &SyncsListArgs) -> Result<Vec<Value>, Fault> {
     let query = [("q", args.filter.clone())];
-    let (mut found, _) = client.pages(&["sync", "configs"], &query, "syncs", (args.limit, PAGE)).await?;
-    found.iter_mut().for_each(without_links);
-    Ok(found)
-}
-
-fn without_links(sync: &mut Value) {
-    if let Value::Object(sync) = sync {
-        sync.remove("links");
-        sync.remove("warnings");
-    }
+    let (found, _) = client.pages(&["sync", "configs"], &query, "syncs", (args.limit, PAGE)).await?;
+    Ok(found.into_iter().map(bare).collect())
 }
 
 async fn show(client: &Client, wanted: &str, output: &Output) -> Result<Exit, Fault> {
     let id = find(client, wanted).await?["id"].to_string();
-    let mut sync: Value = client.get(&["sync", "configs", &id], &[]).await?;
+    let sync: Value = client.get(&["sync", "configs", &id], &[]).await?;
     let number = sync["revision"].to_string();
-    without_links(&mut sync);
     let path = ["sync", "configs", &id, "revisions", &number];
     let revision: Option<Value> = client.get(&path, &[]).await.ok();
     let by = revision.map(|row| (text(&row, "by"), moment(&row, "at").map(date).unwrap_or_default()));
-    told::tell_one(&sync, by, output);
+    told::tell_one(&bare(sync), by, output);
     Ok(Exit::Done)
 }
 

@@ -295,7 +295,7 @@ async fn an_account_keeps_the_limits_of_its_platform_unless_told_otherwise() -> 
     let listed: Value = serde_json::from_str(&listed)?;
     let limits: Vec<_> =
         listed["accounts"].as_array().into_iter().flatten().map(|account| &account["limits"]).collect();
-    ensure!(limits == ["off", "on"], "{listed}");
+    ensure!(limits == [false, true], "{listed}");
 
     // A server with limits, then one without.
     ensure_tells(&stage.run(0, &["accounts", "check", "fast"], "")?.0, &["accounts limits fast on"])?;
@@ -309,6 +309,6 @@ async fn an_account_keeps_the_limits_of_its_platform_unless_told_otherwise() -> 
     ensure_tells(&set, &["the account usual: limits are off"])?;
     stage.run(0, &["accounts", "check", "usual"], "")?;
     let (set, _) = stage.run(0, &["--json", "accounts", "limits", "usual", "on"], "")?;
-    ensure!(serde_json::from_str::<Value>(&set)?["limits"] == "on", "{set}");
+    ensure!(serde_json::from_str::<Value>(&set)?["limits"] == true, "{set}");
     Ok(())
 }

@@ -100,7 +100,7 @@ async fn every_change_is_kept_with_the_value_before_and_after(
     let places = Places::in_step_on(own, 10, "").await?;
     places.edit("T-000004", "title", "Renamed")?;
     let run = places.sync(0, &[])?;
-    let id = run["run"].as_str().unwrap_or_default();
+    let id = run["id"].as_str().unwrap_or_default();
     let shown = places.program.expect(0, &["--json", "runs", id])?.json()?;
     let changes = shown["changes"].as_array().map(Vec::as_slice).unwrap_or_default();
     ensure!(changes.len() == 1, "{shown}");

@@ -128,18 +128,18 @@ async fn a_worker_is_asked_to_end_and_ends(#[values(Own::Sqlite, Own::Postgres)]
 async fn a_schedule_is_run_paused_and_resumed(#[values(Own::Sqlite, Own::Postgres)] own: Own) -> Result<()> {
     let (places, _db) = stage(own).await?;
     places.apply("schedule: \"*/15 * * * *\"")?;
-    let state = || -> Result<Value> {
-        Ok(places.program.expect(0, &["--json", "schedules"])?.json()?["schedules"][0]["state"].clone())
+    let paused = || -> Result<Value> {
+        Ok(places.program.expect(0, &["--json", "schedules"])?.json()?["schedules"][0]["paused"].clone())
     };
-    ensure!(state()? == "on");
+    ensure!(paused()? == false);
     ensure_tells(&places.program.expect(0, &["schedules", "pause", "tasks"])?.stdout, &["is paused"])?;
     ensure_tells(&places.program.expect(0, &["schedules", "pause", "tasks"])?.stdout, &["already"])?;
-    ensure!(state()? == "paused");
+    ensure!(paused()? == true);
     let run = places.program.expect(0, &["--json", "schedules", "run", "tasks"])?.json()?;
     ensure!(run["joined"] == false, "{run}");
     ensure!(places.program.expect(0, &["--json", "schedules", "run", "tasks"])?.json()?["run"] == run["run"]);
     ensure_tells(&places.program.expect(0, &["schedules", "resume", "tasks"])?.stdout, &["goes on"])?;
-    ensure!(state()? == "on");
+    ensure!(paused()? == false);
     let audit = places.program.expect(0, &["--json", "audit"])?.json()?;
     let actions: Vec<&str> =
         audit["changes"].as_array().into_iter().flatten().filter_map(|row| row["action"].as_str()).collect();

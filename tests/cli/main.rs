@@ -42,6 +42,7 @@ mod reused;
 mod roles;
 mod schedules;
 mod screens;
+mod shapes;
 mod simulator;
 mod spellings;
 mod start;

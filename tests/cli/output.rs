@@ -47,7 +47,7 @@ async fn every_command_answers_programs_with_one_json_document() -> Result<()> {
     let places = Places::new(5, "").await?;
     places.sync(0, &[])?;
     let runs = places.program.expect(0, &["runs", "--json"])?.json()?;
-    let run = runs["runs"][0]["run"].as_str().context("a run")?.to_owned();
+    let run = runs["runs"][0]["id"].as_str().context("a run")?.to_owned();
     for arguments in [
         &["apply", "sync.yaml"][..],
         &["validate", "sync.yaml"],

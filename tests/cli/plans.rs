@@ -145,7 +145,7 @@ async fn a_plan_can_be_asked_of_a_worker() -> Result<()> {
     let places = Places::in_step(ROWS, "").await?;
     places.edit("T-000001", "title", "Ours")?;
     let queued = places.program.expect(0, &["--json", "enqueue", "tasks", "--kind", "plan"])?.json()?;
-    let run = queued["run"].as_str().context("a run")?.to_owned();
+    let run = queued["id"].as_str().context("a run")?.to_owned();
     let worker = places.program.serve(&["worker"])?;
     let done: Value = syncline_support::serving::until("the plan is made", async || {
         let run = places.program.expect(0, &["--json", "runs", &run])?.json()?;

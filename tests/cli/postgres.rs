@@ -87,7 +87,7 @@ async fn changes_on_both_sides_meet_in_the_middle() -> Result<()> {
     let first = &items["T-000001"];
     ensure!(first["points"] == "8" && first["title"] == "Edited, \"in the file\"", "{first:?}");
     ensure!(!items["T-000002"].contains_key("points") && items["T-000003"]["points"] == "77");
-    let shown = places.json(0, &["runs", run["run"].as_str().context("a run")?])?;
+    let shown = places.json(0, &["runs", run["id"].as_str().context("a run")?])?;
     let changes = shown["changes"].as_array().context("changes")?;
     let kept =
         |change: &&Value| change["after"] == "Edited, \"in the file\"" && change["state"] == "confirmed";
@@ -111,7 +111,7 @@ async fn an_idle_worker_hears_of_what_another_process_puts_in_line() -> Result<(
     for title in ["Once", "Twice"] {
         places.edit("T-000001", 1, title)?;
         let run = places.json(0, &["enqueue", "tasks"])?;
-        let run = run["run"].as_str().context("a run")?.to_owned();
+        let run = run["id"].as_str().context("a run")?.to_owned();
         until("the run is over", async || {
             let sql =
                 "SELECT success FROM sync_history WHERE run_uid = $1::uuid AND completed_at IS NOT NULL";
@@ -222,9 +222,9 @@ async fn what_is_enqueued_twice_is_carried_out_once() -> Result<()> {
     let first = places.json(0, &["enqueue", "tasks"])?;
     let second = places.json(0, &["enqueue", "tasks"])?;
     ensure!(first["joined"] == false && second["joined"] == true, "{first} {second}");
-    ensure!(first["run"] == second["run"], "{first} {second}");
+    ensure!(first["id"] == second["id"], "{first} {second}");
     let worker = places.program.serve(&["worker"])?;
-    let run = first["run"].as_str().context("a run")?;
+    let run = first["id"].as_str().context("a run")?;
     let done = until("the worker carries it out", async || {
         let run = places.json(0, &["runs", run])?;
         Ok((run["status"] == "completed").then_some(run))

@@ -10,7 +10,7 @@ use super::common::{Own, Places, ensure_tells};
 
 fn queued(places: &Places, more: &[&str]) -> Result<String> {
     let told = places.program.expect(0, &[&["--json", "enqueue", "tasks"], more].concat())?.json()?;
-    Ok(told["run"].as_str().context("a run")?.to_owned())
+    Ok(told["id"].as_str().context("a run")?.to_owned())
 }
 
 fn listed(places: &Places, more: &[&str]) -> Result<Vec<Value>> {
@@ -33,22 +33,22 @@ async fn jobs_are_listed_shown_and_cancelled(#[values(Own::Sqlite, Own::Postgres
     let now = queued(&places, &[])?;
     let later = queued(&places, &["--kind", "plan", "--delay", "2h"])?;
     let jobs = listed(&places, &["jobs"])?;
-    ensure!(jobs.len() == 2 && jobs.iter().all(|job| job["state"] == "waiting"), "{jobs:?}");
+    ensure!(jobs.len() == 2 && jobs.iter().all(|job| job["status"] == "queued"), "{jobs:?}");
     for (search, count) in [
         (["jobs", "--sync", "tasks"], 2),
         (["jobs", "--kind", "plan"], 1),
-        (["jobs", "--state", "running"], 0),
+        (["jobs", "--status", "in_progress"], 0),
         (["jobs", "--older-than", "1h"], 0),
         (["jobs", "--key", "nobody"], 0),
     ] {
         ensure!(listed(&places, &search)?.len() == count, "{search:?}");
     }
     let first = places.program.expect(0, &["--json", "jobs", "--limit", "1"])?.json()?;
-    let next = first["next"].as_str().context("more")?;
+    let next = first["next_cursor"].as_str().context("more")?;
     let second = listed(&places, &["jobs", "--limit", "1", "--after", next])?;
     ensure!(second.len() == 1 && second[0]["id"] != first["jobs"][0]["id"], "{second:?}");
     let text = places.program.expect(0, &["jobs"])?.stdout;
-    ensure_tells(&text, &[&now, &later, "tasks", "waiting", "not before"])?;
+    ensure_tells(&text, &[&now, &later, "tasks", "queued", "not before"])?;
     let shown = places.program.expect(0, &["jobs", "show", &later])?.stdout;
     ensure_tells(&shown, &[&later, "tasks", "plan", "queued"])?;
 
@@ -133,10 +133,10 @@ async fn what_is_paused_waits(#[values(Own::Sqlite, Own::Postgres)] own: Own) ->
     ensure_tells(&waits.stdout, &["it waits: sync tasks has been paused since"])?;
     ensure!(!waits.stderr.contains("no worker"), "{}", waits.stderr);
     let run = queued(&places, &["--wait"])?;
-    let undispatched = listed(&places, &["jobs", "--state", "undispatched"])?;
+    let undispatched = listed(&places, &["jobs", "--status", "undispatched"])?;
     ensure!(undispatched.len() == 1 && undispatched[0]["id"] == run.as_str(), "{undispatched:?}");
     let schedules = places.program.expect(0, &["--json", "schedules"])?.json()?;
-    ensure!(schedules["schedules"][0]["state"] == "paused", "{schedules}");
+    ensure!(schedules["schedules"][0]["paused"] == true, "{schedules}");
     ensure_tells(
         &places.program.expect(0, &["queues"])?.stdout,
         &["default (paused)", "normal", "critical"],
@@ -175,7 +175,7 @@ async fn a_cron_expression_fires_and_is_listed() -> Result<()> {
     ensure!(row["next_tick_at"].as_str().is_some_and(|next| next.contains("-01-01T00:00:00")), "{row}");
     places.apply("sync_interval: 0")?;
     let row = places.program.expect(0, &["--json", "schedules"])?.json()?["schedules"][0].clone();
-    ensure!(row["next_tick_at"].is_null() && row["state"] == "none", "{row}");
+    ensure!(row["next_tick_at"].is_null() && row["paused"] == false && row["enabled"] == true, "{row}");
     Ok(())
 }
 

@@ -16,7 +16,7 @@ async fn places(server: &Server, rows: usize) -> Result<Places> {
 }
 
 fn run_of(told: &Value) -> Result<String> {
-    Ok(told["run"].as_str().context("a run's id")?.to_owned())
+    Ok(told["id"].as_str().context("a run's id")?.to_owned())
 }
 
 async fn until_completed(places: &Places, run: &str) -> Result<()> {
@@ -58,7 +58,7 @@ async fn what_was_enqueued_is_carried_out_by_a_worker() -> Result<()> {
     let places = places(&server, 40).await?;
     let told = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
     let again = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
-    ensure!(again["run"] == told["run"] && again["joined"] == true, "{again}");
+    ensure!(again["id"] == told["id"] && again["joined"] == true, "{again}");
     let worker = places.program.serve(&["worker"])?;
     until_completed(&places, &run_of(&told)?).await?;
     ensure!(places.ensure_in_step().await?.len() == 40);

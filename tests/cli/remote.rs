@@ -56,6 +56,7 @@ fn strip(value: &mut Value) {
                 "oldest_seconds",
                 "last_used_at",
                 "findings",
+                "warnings",
                 "not_before",
                 // Of a secret, which only the server has, and of a change in a transaction.
                 "fingerprint",
@@ -112,11 +113,11 @@ async fn commands_say_the_same_on_the_database_and_against_the_server() -> Resul
         ensure_same(here, there, 0, arguments)?;
     }
     let runs = ensure_same(here, there, 0, &["runs"])?;
-    let run = runs["runs"][0]["run"].as_str().context("a run")?;
+    let run = runs["runs"][0]["id"].as_str().context("a run")?;
     let shown = there.expect(0, &["runs", run])?;
     ensure_tells(&shown.stdout, &["attempts", "1 conflict for a person"])?;
     ensure_tells(&there.expect(0, &["runs", &run[..13]])?.stdout, &[run])?;
-    ensure_tells(&there.expect(0, &["jobs", "show", run])?.stdout, &["state: completed"])?;
+    ensure_tells(&there.expect(0, &["jobs", "show", run])?.stdout, &["status: completed"])?;
     for (arguments, told) in [
         (&["syncs", "show", "task"][..], "tasks"),
         (&["runs", "nothing"], "there is no sync \"nothing\""),
@@ -185,7 +186,7 @@ async fn a_server_runs_plans_and_resolves_for_commands() -> Result<()> {
     }
 
     let accepted = there.expect(0, &["--json", "enqueue", "tasks", "--delay", "1h"])?.json()?;
-    let id = accepted["run"].as_str().context("a run")?;
+    let id = accepted["id"].as_str().context("a run")?;
     ensure!(accepted["joined"] == false && accepted["not_before"].is_string(), "{accepted}");
     ensure_tells(&there.expect(0, &["jobs"])?.stdout, &[id, "not before"])?;
     ensure_tells(&there.expect(0, &["jobs", "cancel", id])?.stdout, &["cancelled"])?;

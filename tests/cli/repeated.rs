@@ -41,7 +41,7 @@ async fn a_request_that_met_a_crash_is_one_run() -> Result<()> {
     let api = program.serve(&["api"])?;
     let request = tokio::spawn(post(&api).send());
     let accepted =
-        until("the run is accepted", async || Ok(runs()?[0]["run"].as_str().map(str::to_owned))).await?;
+        until("the run is accepted", async || Ok(runs()?[0]["id"].as_str().map(str::to_owned))).await?;
     let killed = std::process::Command::new("kill").args(["-9", &api.id().to_string()]).status()?;
     ensure!(killed.success(), "{killed}");
     ensure!(request.await?.is_err(), "there is no answer");

@@ -85,7 +85,7 @@ async fn what_one_process_enqueues_another_carries_out() -> Result<()> {
     let places = Places::new(30, "").await?;
     let worker = places.program.serve(&["worker"])?;
     let queued = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
-    let run = queued["run"].as_str().context("a run")?.to_owned();
+    let run = queued["id"].as_str().context("a run")?.to_owned();
     let done = until("the worker carries it out", async || {
         let run = places.program.expect(0, &["--json", "runs", &run])?.json()?;
         Ok((run["status"] == "completed").then_some(run))
@@ -105,9 +105,9 @@ async fn a_sync_that_waits_already_is_not_queued_twice(
     let first = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
     let second = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
     ensure!(first["joined"] == false && second["joined"] == true, "{first} {second}");
-    ensure!(first["run"] == second["run"], "{first} {second}");
+    ensure!(first["id"] == second["id"], "{first} {second}");
     // `sync` takes part in the run that waits, and does the work itself when nobody else does.
-    ensure!(places.sync(0, &[])?["run"] == first["run"]);
+    ensure!(places.sync(0, &[])?["id"] == first["id"]);
     Ok(())
 }
 

@@ -17,7 +17,7 @@ fn on_a_screen(places: &Places, arguments: &[&str]) -> Result<String> {
 /// The id of the latest run.
 fn latest(places: &Places) -> Result<String> {
     let runs = places.program.expect(0, &["--json", "runs"])?.json()?;
-    Ok(runs["runs"][0]["run"].as_str().context("a run")?.to_owned())
+    Ok(runs["runs"][0]["id"].as_str().context("a run")?.to_owned())
 }
 
 /// A sync with a failed run among the dead letters, a conflict and changes of an item.
@@ -97,7 +97,7 @@ async fn piped_rows_are_one_line_each_with_whole_ids() -> Result<()> {
     let runs = json["runs"].as_array().context("runs")?;
     ensure!(rows.lines().count() == runs.len() + 1, "{rows}");
     for (line, run) in rows.lines().skip(1).zip(runs) {
-        ensure!(line.split_whitespace().next() == run["run"].as_str(), "{line}");
+        ensure!(line.split_whitespace().next() == run["id"].as_str(), "{line}");
     }
     Ok(())
 }
@@ -181,16 +181,16 @@ async fn changes_name_their_items() -> Result<()> {
     let places = eventful().await?;
     let runs =
         places.program.expect(0, &["--json", "runs", "--status", "completed", "--limit", "1"])?.json()?;
-    let run = runs["runs"][0]["run"].as_str().context("a run")?;
+    let run = runs["runs"][0]["id"].as_str().context("a run")?;
     let told = places.program.expect(0, &["runs", run])?.stdout;
     ensure_tells(&told, &["item", "T-000001", "points", "8", "conflict of this run is still open"])?;
     let shown = places.program.expect(0, &["--json", "runs", run])?.json()?;
     let change = &shown["changes"][0];
-    ensure!(change["source_id"] == "T-000001" && change["target_id"] == "T-000001", "{change}");
-    ensure!(change["link"].is_number() && shown["open_conflicts"] == 1, "{shown}");
+    ensure!(change["entity_id"] == "T-000001" && change["external_id"] == "T-000001", "{change}");
+    ensure!(change["mapping_id"].is_number() && shown["open_conflicts"] == 1, "{shown}");
     // Conflicts of today are none of the first run's.
     let first = places.program.expect(0, &["--json", "runs", "tasks"])?.json()?;
-    let first = first["runs"].as_array().and_then(|runs| runs.last()).context("a first run")?["run"].clone();
+    let first = first["runs"].as_array().and_then(|runs| runs.last()).context("a first run")?["id"].clone();
     let first = places.program.expect(0, &["--json", "runs", first.as_str().context("an id")?])?.json()?;
     ensure!(first["open_conflicts"] == 0, "{first}");
     Ok(())
@@ -224,7 +224,7 @@ async fn a_plan_is_shown_as_a_plan() -> Result<()> {
     places.sync(0, &[])?;
     ensure_tells(&places.program.expect(0, &["runs", "--kind", "plan"])?.stdout, &["would create 5"])?;
     let plans = places.program.expect(0, &["--json", "runs", "--kind", "plan"])?.json()?;
-    let run = plans["runs"][0]["run"].as_str().context("a plan")?.to_owned();
+    let run = plans["runs"][0]["id"].as_str().context("a plan")?.to_owned();
     let told = places.program.expect(0, &["runs", &run])?.stdout;
     ensure_tells(&told, &["plan of tasks", "+ T-000001", "5 to create", "nothing was written"])?;
     ensure!(!told.contains("5 created"), "{told}");
@@ -269,7 +269,7 @@ async fn an_item_written_on_both_sides_is_one_item_updated() -> Result<()> {
 /// What is wrong is said once, on lines that fit, and in words that are not the library's.
 #[rstest]
 #[case::a_length(&["runs", "--since", "5"], "no length of time; write a number and s, m, h, d or w")]
-#[case::a_state(&["jobs", "--state", "waitin"], "a similar value exists: 'waiting'")]
+#[case::a_state(&["jobs", "--status", "queue"], "a similar value exists: 'queued'")]
 #[case::a_priority(&["enqueue", "tasks", "--priority", "hihg"], "a similar value exists: 'high'")]
 #[case::a_time(&["enqueue", "tasks", "--at", "tomorrow"], "no time; write 2026-12-24T18:00:00Z")]
 #[case::steps(&["migrate", "down", "--steps", "0"], "must be at least 1")]
@@ -308,7 +308,7 @@ async fn runs_say_why_they_failed_or_wait() -> Result<()> {
     ensure_tells(&failed, &["backlog.csv"])?;
     places.program.expect(0, &["pause", "sync", "tasks"])?;
     let run = places.program.expect(0, &["--json", "enqueue", "tasks", "--wait"])?.json()?;
-    let run = run["run"].as_str().context("a run")?;
+    let run = run["id"].as_str().context("a run")?;
     ensure_tells(&places.program.expect(0, &["runs"])?.stdout, &["waits: sync tasks is paused"])?;
     let shown = places.program.expect(0, &["jobs", "show", run])?.stdout;
     ensure_tells(&shown, &["state: queued", "queued: 20", "pause: sync tasks has been paused since"])?;

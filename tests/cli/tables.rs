@@ -161,7 +161,7 @@ async fn a_table_that_is_locked_for_a_while_is_tried_again() -> Result<()> {
     let mut sync = places.program.start(&["sync", "tasks"])?;
     let attempts = async || -> Result<Option<u64>> {
         let runs = places.program.expect(0, &["--json", "runs", "tasks", "--limit", "1"])?.json()?;
-        let run = runs["runs"][0]["run"].as_str().context("a run")?.to_owned();
+        let run = runs["runs"][0]["id"].as_str().context("a run")?.to_owned();
         let run = places.program.expect(0, &["--json", "runs", &run])?.json()?;
         let ended = |attempt: &&serde_json::Value| attempt["outcome"] == "retry";
         let attempts = run["attempts"].as_array().context("attempts")?.iter().filter(ended).count();
@@ -185,7 +185,7 @@ async fn a_worker_that_is_told_to_end_finishes_what_it_has() -> Result<()> {
     let lock = lock(&places).await?;
     let worker = places.program.serve(&["worker"])?;
     let queued = places.program.expect(0, &["--json", "enqueue", "tasks"])?.json()?;
-    let run = queued["run"].as_str().context("a run")?.to_owned();
+    let run = queued["id"].as_str().context("a run")?.to_owned();
     until("the worker has the run and waits for the table", async || {
         let run = places.program.expect(0, &["--json", "runs", &run])?.json()?;
         Ok((run["status"] == "in_progress").then_some(()))

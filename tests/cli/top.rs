@@ -31,7 +31,7 @@ async fn it_shows_the_queues_and_restores_the_terminal() -> Result<()> {
     ensure!(running.wait()?.success(), "{screen}");
     let (entered, left) = (screen.find("\u{1b}[?1049h"), screen.rfind("\u{1b}[?1049l"));
     ensure!(entered.is_some() && left > entered, "{screen:?}");
-    ensure!(screen.contains("syncline top, database") && screen.contains("waiting"), "{screen:?}");
+    ensure!(screen.contains("syncline top, database") && screen.contains("queued"), "{screen:?}");
     Ok(())
 }
 

@@ -45,7 +45,7 @@ async fn a_refused_write_is_shown_as_not_written(
     places.table.execute(trigger).await?;
     places.edit("T-000001", "title", "Refused")?;
     let run = places.sync(1, &[])?;
-    let id = run["run"].as_str().unwrap_or_default();
+    let id = run["id"].as_str().unwrap_or_default();
     let shown = places.program.expect(0, &["--json", "runs", id])?.json()?;
     ensure!(shown["changes"] == serde_json::json!([]) && number(&shown, "changes_total")? == 0, "{shown}");
     let refused = &shown["not_written"][0];

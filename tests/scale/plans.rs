@@ -71,7 +71,7 @@ async fn every_statement_finds_its_rows_by_an_index() -> Result<()> {
         program.expect(0, arguments)?;
     }
     let listed = program.expect(0, &["--json", "runs", "--limit", "1"])?.json()?;
-    program.expect(0, &["runs", listed["runs"][0]["run"].as_str().unwrap_or_default()])?;
+    program.expect(0, &["runs", listed["runs"][0]["id"].as_str().unwrap_or_default()])?;
     let up = program.serve(&["up"])?;
     for path in ["/readyz", "/metrics", "/api/v1/sync/stats", "/api/v1/sync/stats?window=all"] {
         let answer = client().get(up.url(path)).send().await?;

@@ -119,6 +119,11 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Registered>, DbErr> {
     Ok(worker::processes(db).await?.into_iter().map(Registered::from).collect())
 }
 
+/// True if the process of a worker of this machine is gone, by the worker's name.
+pub fn is_dead(name: &str) -> bool {
+    local::is_dead(name)
+}
+
 /// Returns the workers that run jobs on this database now, as far as known: those with recent heartbeats whose process
 /// has not certainly ended.
 pub async fn live(db: &impl ConnectionTrait) -> Result<Vec<Registered>, DbErr> {

@@ -28,6 +28,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for StrictQuery<T>
     }
 }
 
+/// The most errors that are told of a query string: each costs reading it once more.
+const MOST: usize = 20;
+
 /// Reads a query string. It is read again without each faulty key, to find the next one.
 fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty()).collect();
@@ -54,7 +57,7 @@ fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
         let count = pairs.len();
         pairs.retain(|(key, _)| *key != found.field);
         errors.push(found);
-        if pairs.len() == count {
+        if pairs.len() == count || errors.len() == MOST {
             break;
         }
     }
@@ -195,6 +198,12 @@ mod tests {
             let shown: Value = serde_json::to_value(error).unwrap();
             assert_eq!(shown.get("pointer"), None, "a key of a query string has none");
         }
+    }
+
+    #[test]
+    fn a_query_of_nothing_but_errors_is_not_read_for_each() {
+        let query: Vec<String> = (0..2_000).map(|number| format!("k{number}=x")).collect();
+        assert_eq!(errors(&query.join("&")).len(), MOST);
     }
 
     #[test]

@@ -85,18 +85,9 @@ pub(crate) async fn list(
     StrictQuery(query): StrictQuery<ChangesQuery>,
 ) -> Result<Json<ChangeList>, Problem> {
     let limit = query.limit.unwrap_or(100);
-<<<<<<< HEAD
-    let ChangesQuery { actor, action, subject_kind, subject_id, cursor, .. } = query;
-    let list = ("audit", caller.project, &actor, &action, &subject_kind, &subject_id);
-    let before = page::after(&api, &list, cursor.as_deref()).await?;
-=======
-    if !(1..=1_000).contains(&limit) {
-        return Err(invalid_query("limit", "not between 1 and 1000"));
-    }
     let ChangesQuery { actor, action, subject_kind, subject_id, before, cursor, .. } = query;
     let list = ("audit", caller.project, &actor, &action, &subject_kind, &subject_id, before);
     let before = page::after(&api, &list, cursor.as_deref()).await?.or(before);
->>>>>>> remote
     let asked = AuditQuery {
         actor: actor.clone(),
         action: action.clone(),
@@ -110,7 +101,8 @@ pub(crate) async fn list(
     Ok(Json(ChangeList { changes: page.rows.into_iter().map(view).collect(), next_cursor }))
 }
 
-fn view(row: audit_log::Model) -> Change {
+/// The view of a change in the audit log.
+pub fn view(row: audit_log::Model) -> Change {
     Change {
         id: row.id,
         at: row.at,

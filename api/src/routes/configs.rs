@@ -12,6 +12,7 @@ pub mod validate;
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseConnection, DbErr};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syncline_engine::spec::{Finding, Severity};
@@ -20,7 +21,6 @@ use syncline_service::{Caller, Error, Origin, configs, syncs::StoredSync};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    problem::Problem,
     schema::{one_of, words},
     state::ApiState,
 };
@@ -146,12 +146,13 @@ fn origin(api: &ApiState) -> Origin<'_> {
     Origin::Http(&api.allow)
 }
 
-pub(crate) fn path_of(api: &ApiState, id: i64) -> String {
-    format!("{}/api/v1/sync/configs/{id}", api.hosts.prefix())
+pub(crate) fn path_of(prefix: &str, id: i64) -> String {
+    format!("{prefix}/api/v1/sync/configs/{id}")
 }
 
-fn view(api: &ApiState, sync: &StoredSync, paused: &HashSet<i64>) -> SyncView {
-    let this = path_of(api, sync.id);
+/// The view of a sync, on a server whose paths have a prefix.
+pub fn view(prefix: &str, sync: &StoredSync, paused: &HashSet<i64>) -> SyncView {
+    let this = path_of(prefix, sync.id);
     SyncView {
         id: sync.id,
         name: sync.name.clone(),
@@ -168,20 +169,22 @@ fn view(api: &ApiState, sync: &StoredSync, paused: &HashSet<i64>) -> SyncView {
         last_sync_at: sync.last_sync_at,
         links: SyncLinks {
             revisions: format!("{this}/revisions"),
-            history: format!("{}/api/v1/sync/history?config_id={}", api.hosts.prefix(), sync.id),
+            history: format!("{prefix}/api/v1/sync/history?config_id={}", sync.id),
             this,
         },
     }
 }
 
-async fn whole(
-    api: &ApiState,
+/// The view of a sync with its document.
+pub async fn whole(
+    db: &DatabaseConnection,
+    prefix: &str,
     sync: &StoredSync,
     warnings: Vec<Finding>,
-) -> Result<SyncWithDocument, Problem> {
-    let paused = configs::paused(&api.db, std::slice::from_ref(sync)).await?;
+) -> Result<SyncWithDocument, DbErr> {
+    let paused = configs::paused(db, std::slice::from_ref(sync)).await?;
     Ok(SyncWithDocument {
-        sync: view(api, sync, &paused),
+        sync: view(prefix, sync, &paused),
         document: configs::document(sync),
         warnings: warnings.into_iter().map(remark).collect(),
     })

@@ -21,8 +21,8 @@ use super::history::change::item;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({
     "id": 7, "config_id": 3, "sync": "tasks", "project": "default", "mapping_id": 4, "item": "T-1", "entity_type": "task",
-    "entity_id": "1", "external_id": "90", "field": "title", "kind": "field_mismatch", "base": "Old", "source": "Ours",
-    "target": "Theirs", "elder_data": "Ours", "external_data": "Theirs", "seen": "9f2c", "source_modified": null,
+    "entity_id": "1", "external_id": "90", "source_key": "T-1", "target_key": null, "field": "title", "kind": "field_mismatch", "base": "Old", "source": "Ours",
+    "target": "Theirs", "elder_data": "Ours", "external_data": "Theirs", "value": null, "seen": "9f2c", "source_modified": null,
     "target_modified": null, "resolved": false, "resolution": null, "resolution_strategy": "manual", "resolved_at": null,
     "resolved_by": null, "occurrences": 1, "escalated_at": null, "created_at": "2026-11-20T13:44:17Z",
     "run": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "resolve_run": null,
@@ -42,28 +42,23 @@ pub struct ConflictView {
     pub entity_id: Option<String>,
     /// The item's id on the target.
     pub external_id: Option<String>,
+    pub source_key: Option<String>,
+    pub target_key: Option<String>,
     /// None if it is about the whole item.
     pub field: Option<String>,
     /// `field_mismatch`, `edit_delete`, `timestamp` and others.
     pub kind: String,
-    /// The last value that both sides agreed on. This and the other values are for tokens with the scope data:read only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The last value that both sides agreed on. This and the other values are null without the scope data:read.
     pub base: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<Value>,
     /// The same as `source`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub elder_data: Option<Value>,
     /// The same as `target`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub external_data: Option<Value>,
     /// The value that a person chose, if it is neither a side's nor the base.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
-    /// A hash of the values of both sides, to bind a choice to them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// A hash of the values of both sides, to bind a choice to them; null without the scope data:read.
     pub seen: Option<String>,
     /// When the source was modified, if its platform says.
     pub source_modified: Option<DateTime<Utc>>,
@@ -88,7 +83,8 @@ pub struct ConflictView {
     pub resolve_run: Option<Uuid>,
 }
 
-pub(crate) fn view(caller: &Caller, found: FoundConflict) -> ConflictView {
+/// The view of a conflict for a caller.
+pub fn view(caller: &Caller, found: FoundConflict) -> ConflictView {
     let FoundConflict { conflict, link, sync } = found;
     let choice = chosen(&conflict);
     let shown = caller.may(Scope::DataRead);
@@ -108,6 +104,8 @@ pub(crate) fn view(caller: &Caller, found: FoundConflict) -> ConflictView {
         entity_type: link.entity_type,
         entity_id: link.entity_id,
         external_id: link.external_id,
+        source_key: link.source_key,
+        target_key: link.target_key,
         field: conflict.field,
         kind: conflict.conflict_type,
         base: value(&conflict.base_data),

@@ -43,7 +43,6 @@ pub struct DeadDone {
     /// Those that were not, with the reason.
     pub left: Vec<LeftLetter>,
     /// The new runs of replayed dead letters.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replayed: Vec<ReplayedLetter>,
 }
 

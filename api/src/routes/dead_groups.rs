@@ -1,5 +1,7 @@
 //! `GET /api/v1/dead/groups`: dead letters by sync and cause.
 
+use std::collections::HashMap;
+
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
@@ -7,7 +9,10 @@ use syncline_runs::{
     dead::{Group, GroupOrder, GroupQuery, groups},
     kinds,
 };
-use syncline_service::{Caller, syncs};
+use syncline_service::{
+    Caller,
+    syncs::{self, NamedSync},
+};
 use utoipa::{IntoParams, ToSchema, openapi::Schema};
 use uuid::Uuid;
 
@@ -188,20 +193,23 @@ async fn listed(
     let end = skip.saturating_add_unsigned(limit);
     let next_cursor = page::next(api, &list, more.then_some(end)).await?;
     let known = syncs::all(&api.db).await?;
-    let view = |group: Group| {
-        let sync = known.get(&group.sync);
-        DeadGroupView {
-            sync: sync.map(|sync| sync.row.name.clone()),
-            project: sync.map(|sync| sync.project.clone()),
-            group: group.fingerprint,
-            error_kind: group.kind,
-            letters: group.letters,
-            first_at: group.first_at,
-            last_at: group.last_at,
-            latest: group.latest,
-            reason: group.reason,
-            error: group.error,
-        }
-    };
-    Ok(DeadGroupList { groups: found.into_iter().map(view).collect(), next_cursor })
+    let groups = found.into_iter().map(|group| view(group, &known)).collect();
+    Ok(DeadGroupList { groups, next_cursor })
+}
+
+/// The view of a group.
+pub fn view(group: Group, known: &HashMap<i64, NamedSync>) -> DeadGroupView {
+    let sync = known.get(&group.sync);
+    DeadGroupView {
+        sync: sync.map(|sync| sync.row.name.clone()),
+        project: sync.map(|sync| sync.project.clone()),
+        group: group.fingerprint,
+        error_kind: group.kind,
+        letters: group.letters,
+        first_at: group.first_at,
+        last_at: group.last_at,
+        latest: group.latest,
+        reason: group.reason,
+        error: group.error,
+    }
 }

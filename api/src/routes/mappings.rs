@@ -80,7 +80,7 @@ pub struct MappingList {
     "last_sync_attempt": "2026-11-20T13:44:17Z", "last_successful_sync": "2026-11-20T13:44:17Z",
     "next_attempt_at": null, "error_count": 0, "last_error": null, "content_hash": null, "local_modified": null,
     "remote_modified": null, "missing_since": null, "deleted_at": null, "resolution_strategy": null,
-    "sync_duration_ms": 12, "api_calls_count": 2, "conflicts": [], "created_at": "2026-11-20T13:44:17Z",
+    "sync_duration_ms": 12, "api_calls_count": 2, "conflicts": [], "base": null, "created_at": "2026-11-20T13:44:17Z",
     "updated_at": "2026-11-20T13:44:17Z",
 })))]
 pub struct MappingView {
@@ -135,8 +135,7 @@ pub struct MappingView {
     pub api_calls_count: i32,
     /// The ids of its open conflicts.
     pub conflicts: Vec<i64>,
-    /// The values that the two sides last agreed on. Of one link only, and only for tokens with the scope data:read.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The values that the two sides last agreed on. Null in lists, and without the scope data:read.
     pub base: Option<BaseView>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,

@@ -178,7 +178,7 @@ pub(crate) async fn preview(
             operations::preview(&api.db, &caller, action, &letters).await?
         }
     };
-    let sample = super::jobs::list::views(&api, preview.sample).await?;
+    let sample = super::jobs::list::views(&api.db, api.hosts.prefix(), preview.sample).await?;
     let conflicts =
         preview.conflicts.into_iter().map(|found| super::conflicts::view(&caller, found)).collect();
     let (token, expires_at) = (preview.token, preview.expires_at);
@@ -292,7 +292,8 @@ pub(crate) async fn cancel(
     Ok(Json(view(operations::cancel(&api.db, &caller, id).await?.0)))
 }
 
-fn view(row: operation::Model) -> OperationView {
+/// The view of an operation.
+pub fn view(row: operation::Model) -> OperationView {
     OperationView {
         id: row.operation_uid,
         action: row.action,

@@ -42,7 +42,6 @@ pub(crate) struct Component {
     /// Since when this process has seen it so.
     since: DateTime<Utc>,
     /// Why it is not healthy.
-    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
@@ -50,7 +49,7 @@ pub(crate) struct Component {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(examples(json!({ "overall": "degraded", "activeSyncs": 1, "queueSize": 3, "components": {
-    "database": { "status": "healthy", "since": "2026-11-20T13:44:17.832345Z" },
+    "database": { "status": "healthy", "since": "2026-11-20T13:44:17.832345Z", "reason": null },
     "platforms": { "status": "degraded", "since": "2026-11-20T13:44:17.832345Z", "reason": "an account gets no calls" },
 } })))]
 pub(crate) struct Overall {

@@ -2,12 +2,12 @@
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
-use sea_orm::EntityTrait;
+use sea_orm::{DatabaseConnection, DbErr, EntityTrait};
 use serde::Serialize;
 use std::collections::HashMap;
 use syncline_entity::{account, project, types::PauseScope};
 use syncline_runs::pause::{self, Subject};
-use syncline_service::syncs;
+use syncline_service::{Caller, syncs};
 use utoipa::ToSchema;
 
 use crate::{access::By, problem::Problem, schema::words, state::ApiState};
@@ -52,21 +52,22 @@ pub struct PauseView {
     responses((status = 200, description = "The pauses in force.", body = PauseList)),
 )]
 pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<Json<PauseList>, Problem> {
-    let syncs = syncs::all(&api.db).await?;
+    Ok(Json(PauseList { pauses: views(&api.db, &caller).await? }))
+}
+
+/// The views of the pauses that a caller sees.
+pub async fn views(db: &DatabaseConnection, caller: &Caller) -> Result<Vec<PauseView>, DbErr> {
+    let syncs = syncs::all(db).await?;
     let accounts: HashMap<i64, String> = account::Entity::find()
-        .all(&api.db)
+        .all(db)
         .await?
         .into_iter()
         .map(|account| (account.id, account.name))
         .collect();
-    let projects: HashMap<i64, String> = project::Entity::find()
-        .all(&api.db)
-        .await?
-        .into_iter()
-        .map(|project| (project.id, project.key))
-        .collect();
+    let projects: HashMap<i64, String> =
+        project::Entity::find().all(db).await?.into_iter().map(|project| (project.id, project.key)).collect();
     let seen = |project: &Option<i64>| project.is_none_or(|project| caller.sees(project));
-    let paused = pause::list(&api.db).await?.into_iter().filter(|paused| seen(&paused.project_id));
+    let paused = pause::list(db).await?.into_iter().filter(|paused| seen(&paused.project_id));
     let view = |paused: pause::Paused| PauseView {
         scope: paused.subject.scope(),
         subject: paused.subject.name(),
@@ -80,5 +81,5 @@ pub(crate) async fn list(State(api): State<ApiState>, By(caller): By) -> Result<
         by: paused.by,
         at: paused.at,
     };
-    Ok(Json(PauseList { pauses: paused.map(view).collect() }))
+    Ok(paused.map(view).collect())
 }

@@ -418,7 +418,8 @@ async fn of(api: &ApiState, caller: &Caller, key: Option<&str>) -> Result<projec
     })
 }
 
-fn view(person: &KnownPerson) -> PersonView {
+/// The view of a person.
+pub fn view(person: &KnownPerson) -> PersonView {
     PersonView {
         id: person.identities.first().map(|identity| identity.row.person).unwrap_or_default(),
         name: person.name().to_owned(),

@@ -78,7 +78,8 @@ pub(crate) async fn create(
     Ok((StatusCode::CREATED, Json(view(project))))
 }
 
-fn view(project: KnownProject) -> ProjectView {
+/// The view of a project.
+pub fn view(project: KnownProject) -> ProjectView {
     let KnownProject { row, syncs, accounts } = project;
     ProjectView { id: row.id, key: row.key, name: row.name, syncs, accounts }
 }

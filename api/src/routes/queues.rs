@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use syncline_runs::pause::Subject;
 use syncline_service::{
     pauses,
-    queues::{self, ClassCounts, QueueCounts},
+    queues::{self, ClassCounts, QueueCounts, Scale},
 };
 use utoipa::ToSchema;
 
@@ -21,7 +21,7 @@ use crate::{
 /// All queues.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({ "queues": [{ "queue": "default", "paused": false, "limit": 100000, "priorities": [
-    { "priority": "high", "waiting": 3, "delayed": 1, "running": 2, "undispatched": 0, "dead": 0, "oldest_seconds": 4.2 },
+    { "priority": "high", "queued": 3, "delayed": 1, "undispatched": 0, "in_progress": 2, "dead": 0, "oldest_seconds": 4.2 },
 ] }] })))]
 pub struct QueueList {
     pub queues: Vec<Queue>,
@@ -42,16 +42,17 @@ pub struct Queue {
 pub struct QueueClass {
     #[schema(schema_with = priority)]
     pub priority: &'static str,
-    /// Waiting jobs, including the delayed ones.
-    pub waiting: u64,
-    /// Waiting jobs that are not due yet.
+    /// Jobs that have not begun or wait for a retry, including the delayed and undispatched ones.
+    pub queued: u64,
+    /// Queued jobs that are not due yet.
     pub delayed: u64,
-    pub running: u64,
-    /// Accepted runs that the queue does not have: their sync is paused, or the queue could not be reached.
+    /// Queued runs that the queue does not have: their sync is paused, or the queue could not be reached.
     pub undispatched: u64,
-    /// Dead letters.
+    /// Jobs that workers run.
+    pub in_progress: u64,
+    /// Dead letters: failed jobs that were neither replayed nor discarded.
     pub dead: u64,
-    /// Seconds since the earliest waiting job became due.
+    /// Seconds since the earliest queued job became due.
     pub oldest_seconds: Option<f64>,
 }
 
@@ -91,17 +92,18 @@ pub(crate) async fn list(State(api): State<ApiState>) -> Result<Response, Proble
 }
 
 fn jobs(list: &QueueList) -> u64 {
-    let of = |class: &QueueClass| class.waiting + class.running + class.undispatched + class.dead;
+    let of = |class: &QueueClass| class.queued + class.in_progress + class.dead;
     list.queues.iter().flat_map(|queue| &queue.priorities).map(of).sum()
 }
 
-fn view(queue: QueueCounts) -> Queue {
+/// The view of a queue.
+pub fn view(queue: QueueCounts) -> Queue {
     let class = |class: &ClassCounts| QueueClass {
         priority: class.priority.as_str(),
-        waiting: class.waiting,
+        queued: class.queued,
         delayed: class.delayed,
-        running: class.running,
         undispatched: class.undispatched,
+        in_progress: class.in_progress,
         dead: class.dead,
         oldest_seconds: class.oldest.map(|oldest| oldest.as_secs_f64()),
     };
@@ -150,11 +152,12 @@ pub(crate) async fn resume(
 }
 
 /// What a queue has to do now.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({
-    "runnable": 12, "running": 4, "wanted_slots": 16, "slots": 8, "oldest_seconds": 1.5,
+    "queue": "default", "runnable": 12, "running": 4, "wanted_slots": 16, "slots": 8, "oldest_seconds": 1.5,
 })))]
 pub struct QueueScale {
+    pub queue: String,
     /// Due jobs that free slots could begin; of jobs that run one after the other, such as those of one sync, one at a
     /// time. 0 while the queue is paused.
     #[schema(minimum = 0)]
@@ -185,11 +188,17 @@ pub(crate) async fn scale(
     InPath(name): InPath<String>,
 ) -> Result<Json<QueueScale>, Problem> {
     let scale = queues::scale(&api.db, &api.queue, &name).await?;
-    Ok(Json(QueueScale {
+    Ok(Json(scale_view(name, &scale)))
+}
+
+/// The view of what a queue has to do.
+pub fn scale_view(queue: String, scale: &Scale) -> QueueScale {
+    QueueScale {
+        queue,
         runnable: scale.runnable,
         running: scale.running,
         wanted_slots: scale.wanted_slots,
         slots: scale.slots,
         oldest_seconds: scale.oldest.as_secs_f64(),
-    }))
+    }
 }

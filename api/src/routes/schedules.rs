@@ -2,11 +2,11 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
-use sea_orm::{EntityTrait, QueryOrder};
+use sea_orm::{DatabaseConnection, DbErr, EntityTrait, QueryOrder};
 use serde::Serialize;
 use syncline_entity::{schedule, sync_config, types::ScheduleKind};
 use syncline_runs::pause as pauses;
-use syncline_service::{schedules, syncs};
+use syncline_service::{Caller, schedules, syncs};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ use crate::{
 /// A page of schedules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({ "schedules": [{
-    "id": 2, "sync_id": 3, "sync": "tasks", "project": "default", "enabled": true, "paused": false, "kind": "cron",
+    "id": 2, "config_id": 3, "sync": "tasks", "project": "default", "enabled": true, "paused": false, "kind": "cron",
     "expression": "0 6 * * 1-5", "timezone": "Europe/Berlin", "run_window": null, "missed_ticks": "once",
     "next_tick_at": "2026-11-23T05:00:00Z", "last_tick_at": "2026-11-20T05:00:00Z",
 }], "next_cursor": null })))]
@@ -38,7 +38,8 @@ pub struct ScheduleList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ScheduleView {
     pub id: i64,
-    pub sync_id: i64,
+    /// The id of the sync.
+    pub config_id: i64,
     /// The sync's name.
     pub sync: String,
     pub project: String,
@@ -78,20 +79,28 @@ pub(crate) async fn list(
 ) -> Result<Json<ScheduleList>, Problem> {
     let list = ("schedules", caller.project);
     let after = page::place(&api, &list, cursor.as_deref()).await?;
+    let mut schedules = views(&api.db, &caller).await?;
+    let next = page::cut(&mut schedules, limit, after, |schedule| schedule.id);
+    let next_cursor = page::next_place(&api, &list, next.as_ref()).await?;
+    Ok(Json(ScheduleList { schedules, next_cursor }))
+}
+
+/// The views of the schedules that a caller sees.
+pub async fn views(db: &DatabaseConnection, caller: &Caller) -> Result<Vec<ScheduleView>, DbErr> {
     let rows = schedule::Entity::find()
         .find_also_related(sync_config::Entity)
         .order_by_asc(schedule::Column::Id)
-        .all(&api.db)
+        .all(db)
         .await?;
-    let paused = pauses::paused_of(&api.db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
-    let syncs = syncs::all(&api.db).await?;
+    let paused = pauses::paused_of(db, rows.iter().map(|(row, _)| row.sync_config_id)).await?;
+    let syncs = syncs::all(db).await?;
     let live = rows.into_iter().filter_map(|(row, config)| {
         let seen =
             |config: &sync_config::Model| config.deleted_at.is_none() && caller.sees(config.project_id);
         let config = config.filter(seen)?;
         Some(ScheduleView {
             id: row.id,
-            sync_id: config.id,
+            config_id: config.id,
             enabled: config.enabled,
             paused: row.paused_at.is_some() || paused.contains(&config.id),
             project: syncs.get(&config.id).map(|sync| sync.project.clone())?,
@@ -105,10 +114,7 @@ pub(crate) async fn list(
             last_tick_at: row.last_tick_at,
         })
     });
-    let mut schedules: Vec<ScheduleView> = live.collect();
-    let next = page::cut(&mut schedules, limit, after, |schedule| schedule.id);
-    let next_cursor = page::next_place(&api, &list, next.as_ref()).await?;
-    Ok(Json(ScheduleList { schedules, next_cursor }))
+    Ok(live.collect())
 }
 
 /// A run that was asked for instead of waiting for the next tick.

@@ -200,7 +200,8 @@ pub(crate) async fn revoke(
     Ok(Json(RevokedToken { token: view(&token), changed }))
 }
 
-fn view(token: &KnownToken) -> TokenView {
+/// The view of a token.
+pub fn view(token: &KnownToken) -> TokenView {
     TokenView {
         id: token.row.id,
         name: token.row.name.clone(),

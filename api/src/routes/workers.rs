@@ -14,6 +14,7 @@ use crate::{
     extract::{InPath, StrictQuery},
     page::{self, ShortListQuery},
     problem::Problem,
+    schema::one_of,
     state::ApiState,
 };
 
@@ -21,8 +22,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({ "workers": [{
     "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "name": "desk-4711", "role": "up", "host": "desk", "pid": 4711, "version": "1.2.3",
-    "queues": ["default"], "concurrency": 4, "running": 1, "stopping": false, "draining": false, "live": true, "silent_ms": 1200,
-    "since": "2026-11-20T13:44:17.832345Z",
+    "schema_version": "m20261130_000100_people", "standing": "live", "queues": ["default"], "concurrency": 4, "running": 1, "stopping": false, "draining": false, "live": true, "silent_ms": 1200,
+    "since": "2026-11-20T13:44:17.832345Z", "last_heartbeat": "2026-11-20T14:44:17.832345Z",
 }], "next_cursor": null })))]
 pub struct WorkerList {
     /// The oldest first.
@@ -45,6 +46,12 @@ pub struct WorkerView {
     pub pid: i64,
     /// The program's version.
     pub version: String,
+    /// The newest migration that the program knows.
+    pub schema_version: String,
+    /// live; stopping: it ends when its jobs have ended; silent: it has missed several heartbeats; dead: its process is
+    /// gone, as a command on its machine sees.
+    #[schema(schema_with = standings)]
+    pub standing: &'static str,
     pub queues: Value,
     /// The most jobs that it runs at once.
     pub concurrency: i32,
@@ -59,6 +66,11 @@ pub struct WorkerView {
     /// Milliseconds since the last heartbeat.
     pub silent_ms: i64,
     pub since: Option<DateTime<Utc>>,
+    pub last_heartbeat: Option<DateTime<Utc>>,
+}
+
+fn standings() -> utoipa::openapi::Schema {
+    one_of(["live", "stopping", "silent", "dead"])
 }
 
 /// List the processes that run jobs
@@ -83,8 +95,14 @@ pub(crate) async fn list(
     }))
 }
 
-fn view(seen: Seen) -> WorkerView {
+/// The view of a worker.
+pub fn view(seen: Seen) -> WorkerView {
     let live = seen.is_live();
+    let standing = match (live, seen.worker.stopping) {
+        (true, false) => "live",
+        (true, true) => "stopping",
+        (false, _) => "silent",
+    };
     let Seen { worker, silent } = seen;
     WorkerView {
         id: worker.id,
@@ -93,14 +111,17 @@ fn view(seen: Seen) -> WorkerView {
         host: worker.host,
         pid: worker.pid,
         version: worker.version,
+        schema_version: worker.schema_version,
+        standing,
         queues: worker.queues,
         concurrency: worker.concurrency,
         running: worker.running,
         stopping: worker.stopping,
         draining: worker.draining,
         live,
-        silent_ms: silent / 1000,
+        silent_ms: (silent / 1000).max(0),
         since: DateTime::from_timestamp_micros(worker.started_at),
+        last_heartbeat: DateTime::from_timestamp_micros(worker.heartbeat_at),
     }
 }
 

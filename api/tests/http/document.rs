@@ -112,6 +112,34 @@ async fn every_operation_says_all_of_itself() {
     assert!(wrong.is_empty(), "these lack something:\n{}", wrong.join("\n"));
 }
 
+/// Clients may count on every key of a response, and on the fewest of a problem.
+#[test]
+fn responses_have_all_keys_and_problems_may_lack_some() {
+    let (mut lacking, mut checked) = (Vec::new(), 0);
+    for Operation { method, path, value } in operations() {
+        let fine =
+            value["responses"].as_object().unwrap().iter().filter(|(status, _)| status.starts_with('2'));
+        for (_, response) in fine {
+            let schema = &resolved(response).0["content"]["application/json"]["schema"];
+            let (whole, _) = resolved(schema);
+            let parts = ["allOf", "anyOf"].into_iter().flat_map(|many| whole[many].as_array()).flatten();
+            for schema in parts.chain([whole]) {
+                let (schema, _) = resolved(schema);
+                let required = schema["required"].as_array().map(Vec::as_slice).unwrap_or_default();
+                for key in schema["properties"].as_object().into_iter().flat_map(serde_json::Map::keys) {
+                    checked += 1;
+                    if !required.iter().any(|own| own == key) {
+                        lacking.push(format!("{method} {path}: {key}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(lacking.is_empty() && checked > 300, "{checked} keys, not required: {lacking:#?}");
+    let problem = DOCUMENT["components"]["schemas"]["Problem"]["required"].as_array().unwrap();
+    assert!(!problem.is_empty() && !problem.iter().any(|key| key == "errors"), "{problem:?}");
+}
+
 /// An address of a path whose parts do not exist.
 fn address(path: &str) -> String {
     let part = |part: &str| {

@@ -61,8 +61,8 @@ async fn jobs_are_listed_searched_and_paged() {
     assert_eq!(ids(&list), both);
     assert_eq!(list["jobs"][0]["sync"], "tasks");
     assert_eq!(
-        (&list["jobs"][0]["state"], &list["jobs"][0]["priority"]),
-        (&json!("waiting"), &json!("high"))
+        (&list["jobs"][0]["status"], &list["jobs"][0]["priority"]),
+        (&json!("queued"), &json!("high"))
     );
     assert_eq!(ids(&stage.get("/api/v1/jobs?kind=plan&sync=tasks").await.json()), both[1..]);
     assert!(ids(&stage.get("/api/v1/jobs?state=running").await.json()).is_empty());
@@ -71,7 +71,7 @@ async fn jobs_are_listed_searched_and_paged() {
     assert_eq!(ids(&page), both[..1]);
     let cursor = page["next_cursor"].as_str().unwrap();
     assert_eq!(ids(&stage.get(&format!("/api/v1/jobs?limit=1&cursor={cursor}")).await.json()), both[1..]);
-    for wrong in ["state=gone", "limit=0", "older_than=soon", "colour=red"] {
+    for wrong in ["status=gone", "limit=0", "older_than=soon", "colour=red"] {
         stage.get(&format!("/api/v1/jobs?{wrong}")).await.problem(400, "invalid-query");
     }
     stage.get("/api/v1/jobs?sync=nobody").await.problem(404, "unknown-sync");
@@ -190,7 +190,7 @@ async fn queues_and_syncs_are_paused_and_resumed() {
     let queue = stage.get("/api/v1/queues").await.json()["queues"][0].clone();
     assert_eq!((&queue["queue"], &queue["paused"]), (&json!("default"), &json!(false)));
     assert_eq!(
-        (&queue["priorities"][1]["priority"], &queue["priorities"][1]["waiting"]),
+        (&queue["priorities"][1]["priority"], &queue["priorities"][1]["queued"]),
         (&json!("high"), &json!(1))
     );
     for (path, changed) in [("pause", true), ("pause", false)] {

@@ -28,12 +28,10 @@ pub(super) async fn run(
     reach.release().await;
     let identity = identity.map_err(|error| Fault::failed(error.to_string()))?;
     accounts::remember(db, &account, &identity.scopes).await?;
-    let paused = show::pauses(db).await?.remove(&account.row.id);
-    let mut json = show::as_json(&account);
+    let mut json = show::as_json(db, &account).await?;
     json["secret"]["fingerprint"] = json!(print);
     json["identity"] = json!(identity);
-    json["paused"] = json!(paused.is_some());
-    tell(&json, &paused.as_ref().map(show::pause_json).unwrap_or_default(), output);
+    tell(&json, output);
     Ok(Exit::Done)
 }
 
@@ -46,7 +44,7 @@ pub(crate) async fn identity(environment: &Environment, account: &KnownAccount) 
 }
 
 /// Prints what a platform says of an account, and its pause, if there is one.
-pub(crate) fn tell(account: &Value, paused: &Value, output: &Output) {
+pub(crate) fn tell(account: &Value, output: &Output) {
     output.data(account);
     let (name, platform) = (show::name(account), text(account, "platform"));
     let identity = &account["identity"];
@@ -89,7 +87,7 @@ pub(crate) fn tell(account: &Value, paused: &Value, output: &Output) {
     }
     let print = account["secret"]["fingerprint"].as_str().map(|print| format!(", fingerprint {print}"));
     output.line(format!("{}{}", super::kept(account), print.unwrap_or_default()));
-    if !paused.is_null() {
-        output.line(show::paused_line(&name, paused));
+    if !account["paused"].is_null() {
+        output.line(show::paused_line(&name, &account["paused"]));
     }
 }

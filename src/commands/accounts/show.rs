@@ -1,11 +1,9 @@
 //! `syncline accounts list` and `show`.
 
-use std::collections::HashMap;
-
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use syncline_accounts::Broker;
-use syncline_runs::pause::{self, Paused, Subject};
+use syncline_api::routes::accounts::{pauses, view};
 use syncline_service::{
     accounts::{self, KnownAccount},
     syncs::display_name,
@@ -22,16 +20,8 @@ pub(super) const NO_LIMITS: &str =
     "limits are off: it is called as fast as the server answers, with several requests at once";
 
 /// An account as JSON, without its secret.
-pub(super) fn as_json(account: &KnownAccount) -> Value {
-    json!({
-        "name": account.row.name,
-        "project": account.project,
-        "platform": account.row.platform,
-        "base_url": account.row.base_url,
-        "secret": { "kind": account.secret_kind(), "reference": account.row.secret_ref, "key": account.row.key_id },
-        "scopes": account.row.scopes,
-        "limits": if account.row.keeps_limits { "on" } else { "off" },
-    })
+pub(super) async fn as_json(db: &DatabaseConnection, account: &KnownAccount) -> Result<Value, Fault> {
+    Ok(json!(view(account, &pauses(db).await?)))
 }
 
 /// The name of an account's JSON, as commands take it.
@@ -41,18 +31,14 @@ pub(crate) fn name(account: &Value) -> String {
 
 /// True if the account of this JSON keeps limits.
 pub(super) fn keeps_limits(account: &Value) -> bool {
-    account["limits"] != "off"
+    account["limits"] != false
 }
 
 /// Lists all accounts.
 pub(super) async fn list(db: &DatabaseConnection, output: &Output) -> Result<Exit, Fault> {
     let all = accounts::all(db).await?;
     let paused = pauses(db).await?;
-    let json = all.iter().map(|account| {
-        let mut json = as_json(account);
-        json["paused"] = json!(paused.contains_key(&account.row.id));
-        json
-    });
+    let json = all.iter().map(|account| view(account, &paused));
     tell_list(&json!({ "accounts": json.collect::<Vec<_>>() }), output);
     Ok(Exit::Done)
 }
@@ -73,7 +59,7 @@ pub(crate) fn tell_list(document: &Value, output: &Output) {
             secret.unwrap_or_default().to_owned(),
             text(account, "base_url"),
             if keeps_limits(account) { "on" } else { "off" }.to_owned(),
-            if account["paused"] == true { "paused" } else { "ready" }.to_owned(),
+            if account["paused"].is_null() { "ready" } else { "paused" }.to_owned(),
         ]
     };
     output.table(
@@ -90,15 +76,11 @@ pub(super) async fn show(
     output: &Output,
 ) -> Result<Exit, Fault> {
     let account = accounts::find(db, name).await?;
-    let paused = pauses(db).await?.remove(&account.row.id);
     let fingerprint = broker.fingerprint(&account.row).await;
-    let mut json = as_json(&account);
+    let mut json = as_json(db, &account).await?;
     json["syncs"] = json!(accounts::syncs_of(db, &account).await?);
-    json["paused"] = paused.as_ref().map(pause_json).unwrap_or_default();
-    match &fingerprint {
-        Ok(fingerprint) => json["secret"]["fingerprint"] = json!(fingerprint),
-        Err(error) => json["secret"]["error"] = json!(error.to_string()),
-    }
+    json["secret"]["fingerprint"] = json!(fingerprint.as_ref().ok().cloned().flatten());
+    json["secret"]["error"] = json!(fingerprint.as_ref().err().map(ToString::to_string));
     tell_one(&json, output);
     Ok(Exit::Done)
 }
@@ -128,11 +110,6 @@ pub(crate) fn tell_one(account: &Value, output: &Output) {
     }
 }
 
-/// A pause as JSON.
-pub(super) fn pause_json(paused: &Paused) -> Value {
-    json!({ "reason": paused.reason, "by": paused.by, "at": paused.at })
-}
-
 /// Why and since when an account is paused, and how to end it.
 pub(super) fn paused_line(account: &str, paused: &Value) -> String {
     let reason = paused["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -140,13 +117,4 @@ pub(super) fn paused_line(account: &str, paused: &Value) -> String {
     let by = if by.is_empty() { by } else { format!(" by {by}") };
     let at = moment(paused, "at").map(date).unwrap_or_default();
     format!("paused{by} since {at} UTC{reason}; `syncline accounts resume {account}` ends it")
-}
-
-/// The pauses of accounts, by their ids.
-pub(super) async fn pauses(db: &DatabaseConnection) -> Result<HashMap<i64, Paused>, Fault> {
-    let of_account = |paused: Paused| match paused.subject {
-        Subject::Account(id) => Some((id, paused)),
-        _ => None,
-    };
-    Ok(pause::list(db).await?.into_iter().filter_map(of_account).collect())
 }

@@ -164,15 +164,14 @@ fn tell(
     let name = |id: &i64| choices.get(id).map(Choice::as_str);
     let all = chosen.iter().flat_map(|one| {
         let line = |id| {
-            let mut line =
-                json!({ "conflict": id, "resolution": name(id), "run": one.run, "applied": applied(id) });
-            if let Some(Choice::Value(value)) = choices.get(id) {
-                line["value"] = value.to_json();
-            }
-            if let Some(open) = open {
-                line["open_conflicts"] = json!(open);
-            }
-            line
+            let value = match choices.get(id) {
+                Some(Choice::Value(value)) => value.to_json(),
+                _ => Json::Null,
+            };
+            json!({
+                "conflict": id, "resolution": name(id), "value": value, "run": one.run, "applied": applied(id),
+                "open_conflicts": open,
+            })
         };
         one.conflicts.iter().map(line)
     });

@@ -1,78 +1,70 @@
 //! One run: its numbers, plan, attempts, changes and conflicts.
 
-use sea_orm::{
-    ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect};
 use serde_json::{Value, json};
-use syncline_entity::{sync_attempt, sync_change, sync_conflict, sync_history};
-use syncline_service::syncs;
+use syncline_entity::{sync_change, sync_conflict, sync_history};
+use syncline_runs::RunQueue;
 use uuid::Uuid;
 
 use super::super::{
     changes, plan,
-    sync::{as_json, errors, results},
+    sync::{document, errors, results},
 };
 use crate::{
     fault::{Exit, Fault},
-    output::{Output, moment, sync_name, text},
+    output::{Output, list, moment, sync_name, text},
     words::{count, time},
 };
 
 /// Prints a run with at most `limit` of its changes, or of the items of its plan.
 pub(super) async fn show(
     db: &DatabaseConnection,
+    queue: &RunQueue,
     id: Uuid,
     limit: u64,
     output: &Output,
 ) -> Result<Exit, Fault> {
     let row =
         sync_history::by_run(db, id).await?.ok_or_else(|| Fault::usage(format!("there is no run {id}")))?;
-    let sync = syncs::by_id(db, row.sync_config_id).await?;
-    let sync = sync.ok_or_else(|| Fault::failed(format!("the sync of run {id} is gone")))?;
-    let attempts = sync_attempt::Entity::find()
-        .filter(sync_attempt::Column::RunId.eq(id))
-        .order_by_asc(sync_attempt::Column::Attempt)
-        .all(db)
-        .await?;
     let of_run = || sync_change::Entity::find().filter(sync_change::Column::RunId.eq(id));
     let (happened, refused) = (changes::happened(of_run()), changes::not_written(of_run()));
     let (total, refused_total) = (happened.clone().count(db).await?, refused.clone().count(db).await?);
     let found = changes::find(db, happened.limit(limit)).await?;
     let refused = changes::find(db, refused.limit(limit)).await?;
     let open = open_conflicts(db, id).await?;
-    let mut whole = as_json(&sync.named(), &row, open);
-    if output.is_json() {
-        whole["attempts"] = attempts.iter().map(attempt_json).collect();
-        let as_json = |found: &changes::Found| changes::as_json(found, Some(&row));
-        whole["changes"] = found.iter().map(as_json).collect();
-        whole["changes_total"] = json!(total);
-        whole["not_written"] = refused.iter().map(as_json).collect();
-        whole["not_written_total"] = json!(refused_total);
-        output.data(&whole);
-        return Ok(Exit::Done);
-    }
-    headed(&whole, limit, output);
-    let attempts: Vec<Value> = attempts.iter().map(attempt_json).collect();
-    tell_attempts(&attempts, output);
-    for (headline, found, total) in
-        [("changes", &found, total), ("tried and not written", &refused, refused_total)]
-    {
+    let mut whole = document(db, Some(queue), row, open).await?;
+    whole["changes"] = found.into_iter().map(changes::as_json).collect();
+    whole["changes_total"] = json!(total);
+    whole["not_written"] = refused.into_iter().map(changes::as_json).collect();
+    whole["not_written_total"] = json!(refused_total);
+    tell_whole(&whole, limit, output);
+    Ok(Exit::Done)
+}
+
+/// Prints a run with its attempts and changes.
+pub(crate) fn tell_whole(whole: &Value, limit: u64, output: &Output) {
+    output.data(whole);
+    headed(whole, limit, output);
+    tell_attempts(list(whole, "attempts"), output);
+    for (headline, key) in [("changes", "changes"), ("tried and not written", "not_written")] {
+        let found = list(whole, key);
         if found.is_empty() {
             continue;
         }
         output.headline(headline);
-        changes::table(found, &row, output);
-        let more = total.saturating_sub(found.len() as u64);
-        if more > 0 {
-            output.line(format!("... and {more} more (--limit)"));
+        changes::table(found, output);
+        let total = whole[format!("{key}_total")].as_u64();
+        match total.map(|total| total.saturating_sub(found.len() as u64)) {
+            Some(0) => {}
+            Some(more) => output.line(format!("... and {more} more (--limit)")),
+            None => output.line("... and more (--limit)"),
         }
     }
-    Ok(Exit::Done)
 }
 
 /// Prints the numbers of a run, or its plan, its errors, and the conflicts that are still open.
-pub(crate) fn headed(run: &Value, limit: u64, output: &Output) {
-    output.line(format!("run {}", text(run, "run")));
+fn headed(run: &Value, limit: u64, output: &Output) {
+    output.line(format!("run {}", text(run, "id")));
     if run["kind"] == "plan" {
         plan_of(run, limit, output);
     } else {
@@ -148,15 +140,4 @@ fn takeover(attempts: &[Value]) -> Option<String> {
          of the run includes this.",
         before["attempt"], next["attempt"]
     ))
-}
-
-fn attempt_json(row: &sync_attempt::Model) -> Value {
-    json!({
-        "attempt": row.attempt,
-        "worker": row.worker,
-        "started_at": row.started_at,
-        "ended_at": row.ended_at,
-        "outcome": row.outcome,
-        "error": row.error,
-    })
 }

@@ -26,9 +26,9 @@ fn numbers(items: u64) -> Value {
 }
 
 fn snapshot() -> Snapshot {
-    let class = |priority: &str, waiting: u64| {
+    let class = |priority: &str, queued: u64| {
         json!({
-            "priority": priority, "waiting": waiting, "delayed": 0, "running": 1, "undispatched": 0, "dead": 7,
+            "priority": priority, "queued": queued, "delayed": 0, "undispatched": 0, "in_progress": 1, "dead": 7,
             "oldest_seconds": 61.0
         })
     };
@@ -81,7 +81,7 @@ fn a_small_screen_shows_one_pane_and_tab_the_next() {
     let queues = drawn(&mut state, 80, 24);
     for text in [
         "syncline top, database",
-        "12 waiting, 2 running",
+        "12 queued (0 undispatched), 2 in progress",
         "14 dead; 1 workers with 4 slots",
         "41 items synced",
     ] {

@@ -70,10 +70,10 @@ fn numbers(state: &State) -> Vec<Line<'static>> {
     let rate = total.throughput.map(|rate| format!("{rate:.1}")).unwrap_or_else(|| "-".to_owned());
     vec![
         Line::from(format!(
-            "{} waiting, {} running, {} undispatched, {} dead; {} workers with {slots} slots",
-            sum("waiting"),
-            sum("running"),
+            "{} queued ({} undispatched), {} in progress, {} dead; {} workers with {slots} slots",
+            sum("queued"),
             sum("undispatched"),
+            sum("in_progress"),
             sum("dead"),
             live.count(),
         )),
@@ -122,7 +122,7 @@ fn queues(queues: &[Value]) -> Drawn {
         let paused = if queue["paused"] == true { " (paused)" } else { "" };
         for class in list(queue, "priorities") {
             let mut row = vec![format!("{}{paused}", text(queue, "queue")), text(class, "priority")];
-            row.extend(["waiting", "running", "dead"].map(|name| class[name].to_string()));
+            row.extend(["queued", "in_progress", "dead"].map(|name| class[name].to_string()));
             let oldest = class["oldest_seconds"].as_f64();
             let oldest = oldest.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
             row.push(oldest.map(age).unwrap_or_default());
@@ -133,11 +133,11 @@ fn queues(queues: &[Value]) -> Drawn {
         Constraint::Min(10),
         Constraint::Length(9),
         Constraint::Length(8),
-        Constraint::Length(8),
+        Constraint::Length(11),
         Constraint::Length(6),
         Constraint::Length(8),
     ];
-    (vec!["queue", "priority", "waiting", "running", "dead", "oldest"], widths, rows)
+    (vec!["queue", "priority", "queued", "in progress", "dead", "oldest"], widths, rows)
 }
 
 fn workers(workers: &[Value]) -> Drawn {

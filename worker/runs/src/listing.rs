@@ -1,19 +1,27 @@
-//! Lists jobs that wait, run, are not in the queue yet or were given up, with their syncs.
+//! Lists jobs that wait, run or were given up, with their syncs.
 //!
-//! Waiting and running jobs are read from the queue, jobs that are not queued from the rows, and dead ones from both:
-//! dead runs are rows, while a dead job without a run is only in the queue.
+//! Jobs in the queue are read there, jobs that are not there yet from the rows, and dead ones from both: dead runs are
+//! rows, while a dead job without a run is only in the queue.
 
-use std::{collections::HashMap, fmt, str::FromStr, sync::Arc, time::Duration};
+mod standing;
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::Value;
-use syncline_entity::sync_history;
+use syncline_entity::{sync_history, types::RunStatus};
 use syncline_queue::{Error, INBOX_KIND, Job, JobQuery, Priority, State};
 use uuid::Uuid;
 
+pub use self::standing::Standing;
 use super::{
     RUN_QUEUE,
     dead::{self, DeadQuery, Left, Replayed},
@@ -25,6 +33,9 @@ use super::{
 /// The cursor in a list of dead letters after all runs; the dead jobs without a run follow.
 pub const AFTER_RUNS: &str = "job:";
 
+/// Begins the cursors in a list of queued jobs after all that are in the queue.
+const NOT_YET: &str = "undispatched:";
+
 /// Rows read together.
 const PAGE: usize = 200;
 
@@ -33,48 +44,6 @@ pub const BOUND: usize = 2_000;
 
 /// An entry that is read to be examined here takes as long as so many that the database examines.
 const COST: usize = 4;
-
-/// The standing of a listed job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// In line, or waiting for its due time.
-    Waiting,
-    /// A worker executes it.
-    Running,
-    /// Accepted, but not in the queue: its sync is paused, or the queue's store is down.
-    Undispatched,
-    Dead,
-}
-
-impl Standing {
-    pub const ALL: [Standing; 4] =
-        [Standing::Running, Standing::Waiting, Standing::Undispatched, Standing::Dead];
-
-    /// Returns the name in commands and in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Standing::Waiting => "waiting",
-            Standing::Running => "running",
-            Standing::Undispatched => "undispatched",
-            Standing::Dead => "dead",
-        }
-    }
-}
-
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Standing {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let found = Standing::ALL.into_iter().find(|standing| standing.as_str() == name);
-        found.ok_or_else(|| format!("{name:?} is no state of a job: waiting, running, undispatched or dead"))
-    }
-}
 
 /// Selects jobs.
 #[derive(Debug, Clone)]
@@ -105,7 +74,7 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Selects the first hundred jobs of the queue of runs with one standing.
+    /// Selects the first hundred jobs of the queue of runs with one status.
     pub fn new(standing: Standing) -> Self {
         Self {
             queue: RUN_QUEUE.to_owned(),
@@ -146,7 +115,9 @@ impl fmt::Debug for Also {
 pub struct Listed {
     /// The id of the job and of its run.
     pub id: Uuid,
-    pub standing: Standing,
+    pub status: RunStatus,
+    /// False while a queued job is not in the queue.
+    pub dispatched: bool,
     /// Selects the handler.
     pub kind: String,
     /// `None` for a job without a run.
@@ -182,11 +153,11 @@ pub struct ListedPage {
     pub next: Option<String>,
 }
 
-/// Lists the jobs with one standing. A cursor that no list created gives [`Error::Refused`].
+/// Lists the jobs with one status. A cursor that no list created gives [`Error::Refused`].
 pub async fn list(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> Result<ListedPage, Error> {
     match asked.standing {
-        Standing::Waiting => in_queue(db, queue, asked, State::Waiting).await,
-        Standing::Running => in_queue(db, queue, asked, State::Running).await,
+        Standing::Queued => queued(db, queue, asked).await,
+        Standing::InProgress => in_queue(db, queue, asked, State::Running).await,
         Standing::Undispatched => undispatched(db, asked).await,
         Standing::Dead => letters(db, queue, asked).await,
     }
@@ -247,6 +218,30 @@ pub async fn discard(db: &DatabaseConnection, queue: &RunQueue, id: Uuid) -> Res
         return dead::discard(db, id).await;
     }
     queue.discard(id).await
+}
+
+/// Lists the jobs that wait in the queue, then those that are not there yet.
+async fn queued(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> Result<ListedPage, Error> {
+    let not_yet = asked.after.as_deref().and_then(|after| after.strip_prefix(NOT_YET));
+    let mut page = match not_yet {
+        Some(_) => ListedPage::default(),
+        None => in_queue(db, queue, asked, State::Waiting).await?,
+    };
+    if page.next.is_some() {
+        return Ok(page);
+    }
+    let after = not_yet.filter(|after| !after.is_empty()).map(str::to_owned);
+    let left = asked.limit - page.jobs.len();
+    let found = undispatched(db, &Listing { limit: left.max(1), after, ..asked.clone() }).await?;
+    if left == 0 {
+        page.next = (!found.jobs.is_empty() || found.next.is_some()).then(|| NOT_YET.to_owned());
+        return Ok(page);
+    }
+    // One may have come into the queue just before its row says so.
+    let there: HashSet<Uuid> = page.jobs.iter().map(|job| job.id).collect();
+    page.jobs.extend(found.jobs.into_iter().filter(|job| !there.contains(&job.id)));
+    page.next = found.next.map(|next| format!("{NOT_YET}{next}"));
+    Ok(page)
 }
 
 async fn in_queue(
@@ -311,14 +306,15 @@ async fn syncs_of(
 }
 
 fn listed(job: Job, sync: Option<i64>) -> Listed {
-    let standing = match job.state {
-        State::Waiting => Standing::Waiting,
-        State::Running => Standing::Running,
-        State::Dead => Standing::Dead,
+    let status = match job.state {
+        State::Waiting => RunStatus::Queued,
+        State::Running => RunStatus::InProgress,
+        State::Dead => RunStatus::Failed,
     };
     Listed {
         id: job.id,
-        standing,
+        status,
+        dispatched: true,
         kind: job.kind,
         sync,
         priority: job.priority,
@@ -369,7 +365,7 @@ async fn undispatched(db: &impl ConnectionTrait, asked: &Listing) -> Result<List
         for row in rows {
             after = row.id;
             let tells = asked.text.as_ref().is_none_or(|text| row.args.to_string().contains(text));
-            let job = of_row(&row, Standing::Undispatched);
+            let job = of_row(&row, RunStatus::Queued);
             let keyed = asked.key.is_none() || asked.key == job.key;
             if tells && keyed && asked.takes(&job) {
                 page.jobs.push(job);
@@ -392,13 +388,15 @@ async fn undispatched(db: &impl ConnectionTrait, asked: &Listing) -> Result<List
 
 /// Converts the row of a dead run to a listed job.
 pub fn of_letter(row: &sync_history::Model) -> Listed {
-    of_row(row, Standing::Dead)
+    of_row(row, RunStatus::Failed)
 }
 
-fn of_row(row: &sync_history::Model, standing: Standing) -> Listed {
+/// A run whose job is not in the queue, not yet or no more.
+fn of_row(row: &sync_history::Model, status: RunStatus) -> Listed {
     Listed {
         id: row.run_uid,
-        standing,
+        status,
+        dispatched: row.dispatched_at.is_some(),
         kind: row.kind.to_string(),
         sync: Some(row.sync_config_id),
         priority: queue_priority(row.priority),
@@ -449,7 +447,7 @@ async fn letters(db: &DatabaseConnection, queue: &RunQueue, asked: &Listing) -> 
         examined += if here { found.examined * COST as u64 } else { found.examined };
         let mut next = found.next;
         for row in &found.runs {
-            let job = of_row(row, Standing::Dead);
+            let job = of_row(row, RunStatus::Failed);
             if asked.key.as_ref().is_none_or(|key| job.key.as_ref() == Some(key)) && asked.takes(&job) {
                 page.jobs.push(job);
             }

@@ -89,7 +89,10 @@ pub(super) fn over(run: Uuid, ended: &QueryResult, error: Option<&str>) -> Resul
 
 /// Returns the event of a run that waits again. It omits the error's text, which may contain a field's value.
 pub(super) fn moved(about: About, why: &str) -> NewEvent {
-    about.event(EventType::JobMoved, json!({ "from": "running", "to": "waiting", "why": why }))
+    about.event(
+        EventType::JobMoved,
+        json!({ "from": RunStatus::InProgress, "to": RunStatus::Queued, "why": why }),
+    )
 }
 
 /// Returns the event of a run that was given up.

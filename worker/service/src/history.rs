@@ -12,7 +12,7 @@ use sea_orm::{
 use serde_json::Value;
 use syncline_entity::{
     sync_change, sync_history, sync_metadata,
-    types::{RunKind, RunStatus, SyncMethod},
+    types::{ChangeState, RunKind, RunStatus, SyncMethod},
 };
 use syncline_sql::statement;
 use uuid::Uuid;
@@ -270,6 +270,8 @@ pub async fn get(db: &DatabaseConnection, caller: &Caller, id: Uuid) -> Result<s
 pub struct Change {
     pub change: sync_change::Model,
     pub link: Option<sync_metadata::Model>,
+    /// Why it was not written, if it was not and that is still on record.
+    pub reason: Option<String>,
 }
 
 /// The changes of a run in the order in which they were made.
@@ -311,9 +313,34 @@ pub(crate) async fn changes_by_ids(
         .order_by(sync_change::Column::Id, order)
         .all(db)
         .await?;
+    with_links(db, found).await
+}
+
+/// Adds to changes their links, and why they were not written.
+pub async fn with_links(
+    db: &DatabaseConnection,
+    found: Vec<sync_change::Model>,
+) -> Result<Vec<Change>, DbErr> {
     let links = links_by_ids(db, found.iter().map(|change| change.link_id)).await?;
-    let with_link = |change: sync_change::Model| Change { link: links.get(&change.link_id).cloned(), change };
-    Ok(found.into_iter().map(with_link).collect())
+    let refused = found.iter().filter(|change| change.state == ChangeState::NotWritten);
+    let mut runs: Vec<Uuid> = refused.map(|change| change.run_id).collect();
+    runs.sort_unstable();
+    runs.dedup();
+    let mut refused = HashMap::new();
+    for runs in runs.chunks(500) {
+        let some = sync_history::Entity::find()
+            .filter(sync_history::Column::RunUid.is_in(runs.iter().copied()))
+            .all(db)
+            .await?;
+        refused.extend(some.into_iter().map(|run| (run.run_uid, run)));
+    }
+    let whole = |change: sync_change::Model| {
+        let link = links.get(&change.link_id);
+        let run = refused.get(&change.run_id).filter(|_| change.state == ChangeState::NotWritten);
+        let reason = link.zip(run).and_then(|(link, run)| items::error_of(run, link));
+        Change { link: link.cloned(), reason, change }
+    };
+    Ok(found.into_iter().map(whole).collect())
 }
 
 pub(crate) async fn links_by_ids(

@@ -35,13 +35,13 @@ pub struct QueueCounts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClassCounts {
     pub priority: Priority,
-    /// Waiting jobs, including the delayed ones.
-    pub waiting: u64,
-    /// Waiting jobs that are not due yet.
+    /// Jobs that have not begun or wait for a retry, including the next two.
+    pub queued: u64,
+    /// Queued jobs that are not due yet.
     pub delayed: u64,
-    pub running: u64,
-    /// Accepted runs that the queue does not have: their sync is paused, or the queue could not be reached.
+    /// Queued runs that the queue does not have: their sync is paused, or the queue could not be reached.
     pub undispatched: u64,
+    pub in_progress: u64,
     /// Dead letters.
     pub dead: u64,
     /// How long the earliest due job has waited.
@@ -55,10 +55,10 @@ impl ClassCounts {
         let waiting = of(State::Waiting);
         ClassCounts {
             priority,
-            waiting: jobs(State::Waiting),
+            queued: jobs(State::Waiting),
             delayed: waiting.map_or(0, |count| count.delayed),
-            running: jobs(State::Running),
             undispatched: 0,
+            in_progress: jobs(State::Running),
             dead: jobs(State::Dead),
             oldest: waiting.filter(|count| count.jobs > count.delayed).map(|count| count.oldest),
         }
@@ -77,6 +77,7 @@ pub async fn counts(db: &DatabaseConnection, queue: &RunQueue) -> Result<Vec<Que
             for class in &mut classes {
                 let of = |counts: &HashMap<Priority, u64>| counts.get(&class.priority).copied().unwrap_or(0);
                 (class.dead, class.undispatched) = (of(&dead), of(&undispatched));
+                class.queued += class.undispatched;
             }
         }
         let paused = queue.is_paused(&name).await?;

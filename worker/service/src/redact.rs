@@ -43,9 +43,12 @@ fn entries<'a>(of: &'a mut Value, key: &str) -> impl Iterator<Item = &'a mut Val
     of.get_mut(key).and_then(Value::as_array_mut).into_iter().flatten()
 }
 
+/// Sets the values to null.
 fn bare(entry: &mut Value) {
-    if let Some(entry) = entry.as_object_mut() {
-        entry.retain(|key, _| !VALUES.contains(&key.as_str()));
+    for key in VALUES {
+        if let Some(value) = entry.get_mut(key) {
+            *value = Value::Null;
+        }
     }
 }
 
@@ -84,7 +87,10 @@ mod tests {
         let bare = details(&caller, shown);
         assert!(!bare.to_string().contains("secret"), "{bare}");
         let item = &bare["plan"]["items"][0];
-        assert_eq!(item["writes"][0]["fields"][0], json!({ "field": "title", "rule": "source" }));
+        assert_eq!(
+            item["writes"][0]["fields"][0],
+            json!({ "field": "title", "before": null, "after": null, "rule": "source" })
+        );
         assert_eq!((&item["item"], &item["conflicts"][0]["kind"]), (&json!("T-1"), &json!("timestamp")));
         assert_eq!(bare["errors"], json!([HIDDEN]));
     }

@@ -10,7 +10,7 @@ use axum::{
     extract::State,
     http::{HeaderName, HeaderValue},
 };
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbErr};
 use serde::Serialize;
 use serde_json::Value;
 use syncline_runs::pause::{self, Paused, Subject};
@@ -139,7 +139,7 @@ fn tag(view: &AccountView) -> Tag {
 }
 
 /// The pauses of accounts, by their ids.
-async fn pauses(db: &DatabaseConnection) -> Result<HashMap<i64, Paused>, Problem> {
+pub async fn pauses(db: &DatabaseConnection) -> Result<HashMap<i64, Paused>, DbErr> {
     let of_account = |paused: Paused| match paused.subject {
         Subject::Account(id) => Some((id, paused)),
         _ => None,
@@ -147,7 +147,8 @@ async fn pauses(db: &DatabaseConnection) -> Result<HashMap<i64, Paused>, Problem
     Ok(pause::list(db).await?.into_iter().filter_map(of_account).collect())
 }
 
-fn view(known: &KnownAccount, paused: &HashMap<i64, Paused>) -> AccountView {
+/// The view of an account; `paused` has the pauses of accounts by their ids.
+pub fn view(known: &KnownAccount, paused: &HashMap<i64, Paused>) -> AccountView {
     let row = &known.row;
     let pause = paused.get(&row.id).filter(|_| row.id != 0);
     AccountView {

@@ -41,9 +41,9 @@ pub(crate) async fn create(
     OneDocument(document): OneDocument,
 ) -> Result<impl IntoResponse, Problem> {
     let changed = configs::create(&api.db, &caller, &document, origin(&api)).await?;
-    let location = path_of(&api, changed.sync.id);
+    let location = path_of(api.hosts.prefix(), changed.sync.id);
     let tag = Tag::of_revision(changed.sync.revision);
-    let body = whole(&api, &changed.sync, changed.warnings).await?;
+    let body = whole(&api.db, api.hosts.prefix(), &changed.sync, changed.warnings).await?;
     Ok((StatusCode::CREATED, [(LOCATION, location)], tag.header(), Json(body)))
 }
 
@@ -75,7 +75,7 @@ pub(crate) async fn patch(
     let changed =
         configs::patch(&api.db, &caller, sync.id, &patch, Some(sync.revision), origin(&api)).await?;
     let tag = Tag::of_revision(changed.sync.revision);
-    Ok((tag.header(), Json(whole(&api, &changed.sync, changed.warnings).await?)))
+    Ok((tag.header(), Json(whole(&api.db, api.hosts.prefix(), &changed.sync, changed.warnings).await?)))
 }
 
 /// A sync that was deleted.

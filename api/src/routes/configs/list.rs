@@ -84,7 +84,7 @@ pub(crate) async fn list(
     let last = found.last().map(|sync| sync.id).filter(|_| more);
     let paused = configs::paused(&api.db, &found).await?;
     Ok(Json(SyncList {
-        syncs: found.iter().map(|sync| view(&api, sync, &paused)).collect(),
+        syncs: found.iter().map(|sync| view(api.hosts.prefix(), sync, &paused)).collect(),
         next_cursor: page::next(&api, &list, last).await?,
     }))
 }
@@ -108,5 +108,5 @@ pub(crate) async fn show(
     let sync = found(&api, &caller, &of, &id).await?;
     let warnings = configs::validate_stored(&api.db, &caller, sync.id, origin(&api)).await?;
     let tag = Tag::of_revision(sync.revision);
-    Ok((tag.header(), Json(whole(&api, &sync, warnings).await?)))
+    Ok((tag.header(), Json(whole(&api.db, api.hosts.prefix(), &sync, warnings).await?)))
 }

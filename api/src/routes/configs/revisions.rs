@@ -156,7 +156,7 @@ pub(crate) async fn restore(
     let changed =
         configs::restore(&api.db, &caller, sync.id, number, Some(sync.revision), origin(&api)).await?;
     let tag = Tag::of_revision(changed.sync.revision);
-    Ok((tag.header(), Json(whole(&api, &changed.sync, changed.warnings).await?)))
+    Ok((tag.header(), Json(whole(&api.db, api.hosts.prefix(), &changed.sync, changed.warnings).await?)))
 }
 
 /// Which revisions to compare. Unknown keys are refused.

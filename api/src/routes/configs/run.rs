@@ -160,6 +160,6 @@ async fn begin(
         let shown = show(State(api), By(caller), JobId(enqueued.id)).await?;
         return Ok((wait.applied(), shown).into_response());
     }
-    let job = accepted(&api, sync.row.name, sync.project, kind, &enqueued);
+    let job = accepted(api.hosts.prefix(), sync.row.name, sync.project, kind, &enqueued);
     Ok((StatusCode::ACCEPTED, [(LOCATION, job.links.this.clone())], Json(job)).into_response())
 }

@@ -11,14 +11,16 @@ use syncline_service::{Caller, Scope, history::Change};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::of_run::told;
 use crate::schema::words;
 
 /// One field of one item changed on one side by one run.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({
-    "id": 12, "mapping_id": 4, "item": "T-1", "entity_id": "1", "external_id": "90", "run": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a",
+    "id": 12, "mapping_id": 4, "item": "T-1", "entity_id": "1", "external_id": "90", "source_key": "T-1",
+    "target_key": null, "run": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a",
     "side": "target", "field": "title", "before": "Old", "after": "New", "rule": "source changed", "origin": "source",
-    "state": "confirmed", "at": "2026-11-20T13:44:17Z",
+    "state": "confirmed", "reason": null, "at": "2026-11-20T13:44:17Z",
 })))]
 pub struct ChangeView {
     pub id: i64,
@@ -30,6 +32,8 @@ pub struct ChangeView {
     pub entity_id: Option<String>,
     /// The item's id on the target.
     pub external_id: Option<String>,
+    pub source_key: Option<String>,
+    pub target_key: Option<String>,
     /// The run that made it.
     pub run: Uuid,
     /// The side that was written to.
@@ -37,11 +41,9 @@ pub struct ChangeView {
     pub side: Side,
     /// None for a whole item, created or deleted.
     pub field: Option<String>,
-    /// The value before. Only for tokens with the scope data:read.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The value before; null without the scope data:read.
     pub before: Option<Value>,
-    /// The value after. Only for tokens with the scope data:read.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The value after; null without the scope data:read.
     pub after: Option<Value>,
     /// The mapping's rule or the strategy that decided it.
     pub rule: String,
@@ -50,10 +52,13 @@ pub struct ChangeView {
     /// Whether the write is known to have arrived.
     #[schema(schema_with = words::<ChangeState>)]
     pub state: ChangeState,
+    /// Why it was not written, if it was not and that is still on record.
+    pub reason: Option<String>,
     pub at: DateTime<Utc>,
 }
 
-pub(crate) fn view(caller: &Caller, Change { change, link }: Change) -> ChangeView {
+/// The view of a change for a caller.
+pub fn view(caller: &Caller, Change { change, link, reason }: Change) -> ChangeView {
     let value = |value: Option<Value>| caller.may(Scope::DataRead).then(|| value.unwrap_or_default());
     ChangeView {
         id: change.id,
@@ -61,6 +66,8 @@ pub(crate) fn view(caller: &Caller, Change { change, link }: Change) -> ChangeVi
         item: link.as_ref().map_or_else(|| format!("link {}", change.link_id), item),
         entity_id: link.as_ref().and_then(|link| link.entity_id.clone()),
         external_id: link.as_ref().and_then(|link| link.external_id.clone()),
+        source_key: link.as_ref().and_then(|link| link.source_key.clone()),
+        target_key: link.as_ref().and_then(|link| link.target_key.clone()),
         run: change.run_id,
         side: change.side,
         field: change.field,
@@ -69,6 +76,7 @@ pub(crate) fn view(caller: &Caller, Change { change, link }: Change) -> ChangeVi
         rule: change.rule,
         origin: change.origin_system,
         state: change.state,
+        reason: reason.map(|reason| told(caller, reason)),
         at: change.at,
     }
 }

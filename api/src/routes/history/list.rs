@@ -83,7 +83,6 @@ pub struct RunList {
     /// The `cursor` of the next page; none at the end.
     pub next_cursor: Option<String>,
     /// The number of this page, if pages were asked for by number.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub page: Option<u16>,
     /// The most runs of a page.
     pub per_page: u64,
@@ -94,9 +93,9 @@ pub struct RunList {
 #[schema(examples(json!({
     "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "config_id": 3, "sync": "tasks", "project": "default", "kind": "sync",
     "method": "manual", "status": "completed", "success": true, "queued_at": "2026-11-20T13:44:17Z",
-    "started_at": "2026-11-20T13:44:17Z", "completed_at": "2026-11-20T13:44:18Z", "duration_ms": 700,
-    "counts": { "items_synced": 2, "items_failed": 0, "items_skipped": 1, "created": 1, "updated": 1, "deleted": 0,
-    "conflicts": 0, "api_calls": 4 }, "error": null, "correlation_id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a",
+    "not_before": null, "started_at": "2026-11-20T13:44:17Z", "completed_at": "2026-11-20T13:44:18Z", "duration_ms": 700,
+    "items_synced": 2, "items_failed": 0, "items_skipped": 1, "created": 1, "updated": 1, "deleted": 0, "conflicts": 0,
+    "api_calls": 4, "error": null, "correlation_id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a",
     "links": { "self": "/api/v1/sync/history/01a1f933-66bd-7084-846c-c8cc3a4a2c5a",
     "changes": "/api/v1/sync/history/01a1f933-66bd-7084-846c-c8cc3a4a2c5a/changes" },
 })))]
@@ -118,10 +117,13 @@ pub struct RunView {
     pub success: Option<bool>,
     /// When it was accepted.
     pub queued_at: DateTime<Utc>,
+    /// The earliest start that was asked for.
+    pub not_before: Option<DateTime<Utc>>,
     pub started_at: Option<DateTime<Utc>>,
     pub completed_at: Option<DateTime<Utc>>,
     /// Milliseconds from start to end.
     pub duration_ms: Option<i64>,
+    #[serde(flatten)]
     pub counts: ItemCounts,
     /// Why it failed.
     pub error: Option<String>,
@@ -181,7 +183,7 @@ pub(crate) async fn list(
     let found = history::list(&api.db, &caller, &asked).await?;
     let known = syncs::all(&api.db).await?;
     Ok(Json(RunList {
-        runs: found.rows.into_iter().map(|run| view(&api, run, &known)).collect(),
+        runs: found.rows.into_iter().map(|run| view(api.hosts.prefix(), run, &known)).collect(),
         next_cursor: page::next(&api, &list, found.next).await?,
         page: number,
         per_page: limit,
@@ -218,10 +220,12 @@ fn page_number<'de, D: Deserializer<'de>>(given: D) -> Result<Option<u16>, D::Er
     }
 }
 
-fn view(api: &ApiState, run: sync_history::Model, known: &HashMap<i64, NamedSync>) -> RunView {
+/// The view of a run in a list, on a server whose paths have a prefix.
+pub fn view(prefix: &str, run: sync_history::Model, known: &HashMap<i64, NamedSync>) -> RunView {
     let sync = known.get(&run.sync_config_id);
-    let this = format!("{}/api/v1/sync/history/{}", api.hosts.prefix(), run.run_uid);
+    let this = format!("{prefix}/api/v1/sync/history/{}", run.run_uid);
     RunView {
+        counts: ItemCounts::from(&run),
         id: run.run_uid,
         config_id: run.sync_config_id,
         sync: sync.map(|sync| sync.name.clone()),
@@ -231,19 +235,10 @@ fn view(api: &ApiState, run: sync_history::Model, known: &HashMap<i64, NamedSync
         status: run.status,
         success: run.success,
         queued_at: run.queued_at,
+        not_before: run.not_before,
         started_at: run.started_at,
         completed_at: run.completed_at,
         duration_ms: run.duration_ms,
-        counts: ItemCounts {
-            items_synced: run.items_synced,
-            items_failed: run.items_failed,
-            items_skipped: run.items_skipped,
-            created: run.created,
-            updated: run.updated,
-            deleted: run.deleted,
-            conflicts: run.conflicts,
-            api_calls: run.api_calls,
-        },
         error: run.error_message,
         correlation_id: run.correlation_id,
         links: RunLinks { changes: format!("{this}/changes"), this },

@@ -6,12 +6,12 @@ use syncline_service::runs;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Links, address};
+use super::Links;
 use crate::{access::By, extract::JobId, problem::Problem, state::ApiState};
 
 /// The result of a request to cancel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(examples(json!({ "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "result": "cancelled", "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a" } })))]
+#[schema(examples(json!({ "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "result": "cancelled", "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "parent": null } })))]
 pub struct CancelledJob {
     pub id: Uuid,
     /// `cancelled`: it has ended; `requested`: it runs and is asked to stop.
@@ -44,5 +44,5 @@ pub(crate) async fn cancel(
     let asked = runs::cancel(&api.db, &api.queue, &caller, id).await?;
     let (status, result) =
         if asked { (StatusCode::ACCEPTED, "requested") } else { (StatusCode::OK, "cancelled") };
-    Ok((status, Json(CancelledJob { id, result, links: Links { this: address(&api, id), parent: None } })))
+    Ok((status, Json(CancelledJob { id, result, links: Links::of(api.hosts.prefix(), id) })))
 }

@@ -24,7 +24,7 @@ use utoipa::{
 use uuid::Uuid;
 
 use super::{
-    Links, address,
+    Links,
     many::{AcceptedJobs, NewJobs, create_many},
 };
 use crate::{
@@ -117,7 +117,7 @@ pub enum JobKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({
     "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "sync": "tasks", "project": "default", "kind": "sync", "status": "queued", "joined": false,
-    "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a" },
+    "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "parent": null },
 })))]
 pub struct AcceptedJob {
     /// The id of the job and of its run.
@@ -184,21 +184,21 @@ pub(crate) async fn create(
     let enqueued = enqueue(&api.db, &api.queue, &caller, &sync, &request)
         .await
         .map_err(|error| unknown(error, &asked))?;
-    let job = accepted(&api, sync.row.name, sync.project, asked.kind, &enqueued);
+    let job = accepted(api.hosts.prefix(), sync.row.name, sync.project, asked.kind, &enqueued);
     let location = [(LOCATION, job.links.this.clone())];
     Ok((StatusCode::ACCEPTED, location, Json(job)).into_response())
 }
 
-/// A job as it was accepted.
-pub(crate) fn accepted(
-    api: &ApiState,
+/// The view of a job that was accepted, on a server whose paths have a prefix.
+pub fn accepted(
+    prefix: &str,
     sync: String,
     project: String,
     kind: JobKind,
     enqueued: &Enqueued,
 ) -> AcceptedJob {
     let Enqueued { id, status, joined } = *enqueued;
-    let links = Links { this: address(api, id), parent: None };
+    let links = Links::of(prefix, id);
     AcceptedJob { id, sync, project, kind, status, joined, links }
 }
 

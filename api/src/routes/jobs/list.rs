@@ -1,11 +1,13 @@
-//! `GET /api/v1/jobs`, `GET /api/v1/dead`: waiting, running, undispatched and dead jobs.
+//! `GET /api/v1/jobs`, `GET /api/v1/dead`: jobs that are not over, and dead ones.
 
 use std::{collections::HashMap, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseConnection, DbErr};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
+use syncline_entity::types::RunStatus;
 use syncline_queue::Error as QueueError;
 use syncline_runs::{
     RUN_QUEUE,
@@ -19,18 +21,14 @@ use syncline_service::{
 use utoipa::{IntoParams, ToSchema, openapi::Schema};
 use uuid::Uuid;
 
-use super::{Links, address, unknown_sync};
+use super::{Links, unknown_sync};
 use crate::{
     access::By,
     cursor,
-<<<<<<< HEAD
     extract::{StrictQuery, invalid_query, up_to, written},
-=======
-    extract::{StrictQuery, invalid_query},
     lately::answered,
->>>>>>> remote
     problem::Problem,
-    schema::{one_of, priority},
+    schema::{one_of, priority, words},
     state::ApiState,
 };
 
@@ -39,10 +37,11 @@ use crate::{
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobsQuery {
-    /// Which jobs; `waiting` if it is left out.
+    /// With this status; `queued` if it is left out. `failed` ones are dead letters, and `undispatched` is a part of `queued`.
+    #[serde(alias = "state")]
     #[param(schema_with = standings)]
     #[serde(default, deserialize_with = "written")]
-    state: Option<Standing>,
+    status: Option<Standing>,
     /// Of this queue; `default` if it is left out.
     queue: Option<String>,
     /// Of the sync with this name.
@@ -137,10 +136,10 @@ pub struct JobFilter {
 /// A page of jobs.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({ "jobs": [{
-    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "state": "waiting", "sync": "tasks", "project": "default", "kind": "sync", "priority": "high",
+    "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "status": "queued", "dispatched": true, "sync": "tasks", "project": "default", "kind": "sync", "priority": "high",
     "attempt": 0, "max_attempts": 8, "run_at": "2026-11-20T13:43:32.472408Z", "since": "2026-11-20T13:43:32.472408Z",
     "key": "sync:3", "worker": null, "progress": null, "cancel_requested": false, "reason": null, "error": null,
-    "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a" },
+    "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "parent": null },
 }], "next_cursor": null })))]
 pub struct JobList {
     pub jobs: Vec<ListedJob>,
@@ -153,9 +152,11 @@ pub struct JobList {
 pub struct ListedJob {
     /// The id of the job and of its run.
     pub id: Uuid,
-    /// waiting, running, undispatched or dead.
-    #[schema(schema_with = standings)]
-    pub state: &'static str,
+    /// queued, in_progress, or failed for a dead letter.
+    #[schema(schema_with = words::<RunStatus>)]
+    pub status: RunStatus,
+    /// False while a queued job is not in the queue: its sync is paused, or the queue's store is unreachable.
+    pub dispatched: bool,
     /// The sync's name; none for a job that is not a run.
     pub sync: Option<String>,
     pub project: Option<String>,
@@ -195,7 +196,7 @@ pub(crate) async fn list(
     By(caller): By,
     StrictQuery(query): StrictQuery<JobsQuery>,
 ) -> Result<Json<JobList>, Problem> {
-    let standing = query.state.unwrap_or(Standing::Waiting);
+    let standing = query.status.unwrap_or(Standing::Queued);
     listed(&api, &caller, query, standing).await
 }
 
@@ -213,8 +214,8 @@ pub(crate) async fn list_dead(
     By(caller): By,
     StrictQuery(query): StrictQuery<JobsQuery>,
 ) -> Result<Json<JobList>, Problem> {
-    if query.state.is_some_and(|state| state != Standing::Dead) {
-        return Err(invalid_query("state", "all that is listed here is dead"));
+    if query.status.is_some_and(|status| status != Standing::Dead) {
+        return Err(invalid_query("status", "all that is listed here has failed"));
     }
     listed(&api, &caller, query, Standing::Dead).await
 }
@@ -272,13 +273,17 @@ async fn listed(
         Some(position) => Some(api.cursors.sign(&api.db, &list, &position).await?),
         None => None,
     };
-    Ok(Json(JobList { jobs: views(api, page.jobs).await?, next_cursor }))
+    Ok(Json(JobList { jobs: views(&api.db, api.hosts.prefix(), page.jobs).await?, next_cursor }))
 }
 
 /// Jobs with the names of their syncs.
-pub(crate) async fn views(api: &ApiState, jobs: Vec<Listed>) -> Result<Vec<ListedJob>, Problem> {
-    let syncs = syncs::all(&api.db).await?;
-    Ok(jobs.into_iter().map(|job| view(api, job, &syncs)).collect())
+pub async fn views(
+    db: &DatabaseConnection,
+    prefix: &str,
+    jobs: Vec<Listed>,
+) -> Result<Vec<ListedJob>, DbErr> {
+    let syncs = syncs::all(db).await?;
+    Ok(jobs.into_iter().map(|job| view(prefix, job, &syncs)).collect())
 }
 
 /// Converts a filter to a query.
@@ -359,11 +364,12 @@ pub(crate) fn age(text: &str) -> Option<Duration> {
     number.checked_mul(unit).filter(|seconds| *seconds <= 10 * 366 * 86_400).map(Duration::from_secs)
 }
 
-fn view(api: &ApiState, job: Listed, syncs: &HashMap<i64, NamedSync>) -> ListedJob {
+fn view(prefix: &str, job: Listed, syncs: &HashMap<i64, NamedSync>) -> ListedJob {
     let sync = job.sync.and_then(|sync| syncs.get(&sync));
     ListedJob {
         id: job.id,
-        state: job.standing.as_str(),
+        status: job.status,
+        dispatched: job.dispatched,
         sync: sync.map(|sync| sync.name.clone()),
         project: sync.map(|sync| sync.project.clone()),
         kind: job.kind,
@@ -378,6 +384,6 @@ fn view(api: &ApiState, job: Listed, syncs: &HashMap<i64, NamedSync>) -> ListedJ
         cancel_requested: job.cancel_requested,
         reason: job.reason,
         error: job.error,
-        links: Links { this: address(api, job.id), parent: None },
+        links: Links::of(prefix, job.id),
     }
 }

@@ -34,9 +34,9 @@ pub struct NewJobs {
 #[schema(examples(json!({ "accepted": 1, "refused": 1, "jobs": [
     { "status": 202, "job": {
         "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "sync": "tasks", "project": "default", "kind": "sync", "status": "queued",
-        "joined": false, "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a" },
-    } },
-    { "status": 404, "problem": {
+        "joined": false, "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "parent": null },
+    }, "problem": null },
+    { "status": 404, "job": null, "problem": {
         "type": "urn:syncline:problem:unknown-sync", "title": "Unknown sync", "status": 404, "detail": "There is no sync \"docs\"",
     } },
 ] })))]
@@ -53,9 +53,7 @@ pub struct JobResult {
     /// The status that a request for this job alone would have had.
     #[schema(minimum = 100, maximum = 599)]
     pub status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<AcceptedJob>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Problem>)]
     pub problem: Option<Value>,
 }
@@ -134,6 +132,6 @@ pub(super) async fn create_many(
 }
 
 fn told(api: &ApiState, sync: &StoredSync, kind: JobKind, enqueued: &Enqueued) -> JobResult {
-    let job = accepted(api, sync.row.name.clone(), sync.project.clone(), kind, enqueued);
+    let job = accepted(api.hosts.prefix(), sync.row.name.clone(), sync.project.clone(), kind, enqueued);
     JobResult { status: StatusCode::ACCEPTED.as_u16(), job: Some(job), problem: None }
 }

@@ -2,14 +2,14 @@
 
 pub(crate) mod cancel;
 pub(crate) mod create;
-pub(crate) mod list;
+pub mod list;
 mod many;
 pub mod priority;
-pub(crate) mod show;
+pub mod show;
 
 pub use cancel::CancelledJob;
 pub(crate) use create::unknown_sync;
-pub use create::{AcceptedJob, JobKind, NewJob};
+pub use create::{AcceptedJob, JobKind, NewJob, accepted};
 pub use list::{DeadCount, JobFilter, JobList, ListedJob};
 pub use many::{AcceptedJobs, JobResult, NewJobs};
 pub use show::{AttemptView, ItemCounts, JobView, QueueView};
@@ -18,8 +18,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::state::ApiState;
-
 /// Paths of related resources.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Links {
@@ -27,11 +25,17 @@ pub struct Links {
     #[serde(rename = "self")]
     pub this: String,
     /// The path of the run that caused it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
 }
 
-/// The path of a job.
-fn address(api: &ApiState, id: Uuid) -> String {
-    format!("{}/api/v1/jobs/{id}", api.hosts.prefix())
+impl Links {
+    /// Of a job that no run caused.
+    fn of(prefix: &str, id: Uuid) -> Links {
+        Links { this: address(prefix, id), parent: None }
+    }
+}
+
+/// The path of a job, on a server whose paths have a prefix.
+fn address(prefix: &str, id: Uuid) -> String {
+    format!("{prefix}/api/v1/jobs/{id}")
 }

@@ -8,7 +8,7 @@ use syncline_service::runs;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Links, address};
+use super::Links;
 use crate::{
     access::By,
     extract::{JobId, JsonBody},
@@ -30,7 +30,7 @@ pub struct NewPriority {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({
     "id": "01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "before": "normal", "priority": "high",
-    "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a" },
+    "links": { "self": "/api/v1/jobs/01a1f933-66bd-7084-846c-c8cc3a4a2c5a", "parent": null },
 })))]
 pub struct PrioritySet {
     pub id: Uuid,
@@ -59,6 +59,6 @@ pub(crate) async fn set_priority(
 ) -> Result<Json<PrioritySet>, Problem> {
     let priority = queue_priority(asked.priority);
     let before = runs::set_priority(&api.db, &api.queue, &caller, id, priority).await?;
-    let links = Links { this: address(&api, id), parent: None };
+    let links = Links::of(api.hosts.prefix(), id);
     Ok(Json(PrioritySet { id, before: before.as_str(), priority: priority.as_str(), links }))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection};
 use serde_json::{Value, json};
-use syncline_entity::{sync_history, types::RunKind};
+use syncline_entity::types::RunKind;
 use syncline_runs::details;
 use syncline_service::{
     Origin,
@@ -141,10 +141,9 @@ impl Demo {
         output.headline(title);
         let options = RunOptions { confirm_deletes, ..RunOptions::default() };
         let run = wait::manual_run(&self.stored, RunKind::Sync, &options)?;
-        let row: sync_history::Model =
-            wait::run_to_end(&self.config, &self.db, &run, LeaseConfig::USUAL, output).await?;
+        let row = wait::run_to_end(&self.config, &self.db, &run, LeaseConfig::USUAL, output).await?;
         let open = sync::open_conflicts(&self.db, self.stored.id).await?;
-        let mut step = sync::as_json(&self.stored.named(), &row, open);
+        let mut step = sync::document(&self.db, None, row, open).await?;
         // With `--json` there is one document at the end.
         if !output.is_json() {
             sync::tell(&step, output);

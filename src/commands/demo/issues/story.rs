@@ -98,7 +98,7 @@ impl Story<'_> {
     /// Prints the result of a run and returns it.
     async fn told(&self, name: &str, title: &str, row: &sync_history::Model) -> Result<Value, Fault> {
         let open = sync::open_conflicts(self.db, self.sync.id).await?;
-        let mut step = sync::as_json(&self.sync.named(), row, open);
+        let mut step = sync::document(self.db, None, row.clone(), open).await?;
         sync::results(&step, self.output);
         step["name"] = json!(name);
         step["title"] = json!(title);

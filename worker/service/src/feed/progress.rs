@@ -44,7 +44,7 @@ pub(super) async fn run(feed: &Inner, queue: &RunQueue) {
 
 /// Sends the progress that has changed.
 async fn look(feed: &Inner, queue: &RunQueue, told: &mut Told) -> Result<(), Error> {
-    let asked = Listing { limit: MOST, ..Listing::new(Standing::Running) };
+    let asked = Listing { limit: MOST, ..Listing::new(Standing::InProgress) };
     let jobs = list(&feed.db, queue, &asked).await?.jobs;
     told.retain(|run, _| jobs.iter().any(|job| job.id == *run));
     let news: Vec<(Listed, Value)> = jobs

@@ -88,8 +88,8 @@ fn contains(text: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use syncline_entity::types::RunStatus;
     use syncline_queue::Priority;
-    use syncline_runs::listing::Standing;
     use uuid::Uuid;
 
     use super::*;
@@ -97,7 +97,8 @@ mod tests {
     fn job(sync: Option<i64>, error: &str, minutes: i64) -> Listed {
         Listed {
             id: Uuid::nil(),
-            standing: Standing::Dead,
+            status: RunStatus::Failed,
+            dispatched: true,
             kind: "sync".to_owned(),
             sync,
             priority: Priority::High,

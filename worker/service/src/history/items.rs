@@ -96,7 +96,7 @@ async fn failed(
 }
 
 /// What the run says of an item, or its link if the run was the last one there.
-fn error_of(run: &sync_history::Model, link: &sync_metadata::Model) -> Option<String> {
+pub(super) fn error_of(run: &sync_history::Model, link: &sync_metadata::Model) -> Option<String> {
     let names = [&link.source_key, &link.entity_id, &link.target_key, &link.external_id];
     let errors = run.sync_metadata.as_ref().and_then(|details| details["errors"].as_array());
     let is_it = |error: &&Value| {
