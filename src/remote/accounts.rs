@@ -22,7 +22,12 @@ pub(super) async fn run(client: &Client, args: &AccountsArgs, output: &Output) -
         Some(AccountsAction::Show(args)) => {
             let name = text_of(&find(client, &args.name).await?);
             let account: Value = client.get(&["accounts", &name], &[]).await?;
-            told::tell_one(&bare(account), output);
+            let mut shown = bare(account);
+            // Only where the database is the secret is read to show one.
+            for key in ["fingerprint", "error"] {
+                shown["secret"][key] = Value::Null;
+            }
+            told::tell_one(&shown, output);
         }
         Some(AccountsAction::Check(args)) => {
             let account = find(client, &args.name).await?;

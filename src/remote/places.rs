@@ -51,7 +51,8 @@ pub(super) async fn workers(client: &Client, args: &WorkersArgs, output: &Output
 /// The workers, as `syncline workers --json` shows them. Of a worker on another machine a dead process is not known: it is
 /// silent.
 pub(crate) async fn workers_document(client: &Client) -> Result<Value, Fault> {
-    client.get(&["workers"], &[]).await
+    let answer: Value = client.get(&["workers"], &[]).await?;
+    Ok(json!({ "workers": list(&answer, "workers") }))
 }
 
 /// True if a worker that takes any job is running.

@@ -311,7 +311,7 @@ async fn runs_say_why_they_failed_or_wait() -> Result<()> {
     let run = run["id"].as_str().context("a run")?;
     ensure_tells(&places.program.expect(0, &["runs"])?.stdout, &["waits: sync tasks is paused"])?;
     let shown = places.program.expect(0, &["jobs", "show", run])?.stdout;
-    ensure_tells(&shown, &["state: queued", "queued: 20", "pause: sync tasks has been paused since"])?;
+    ensure_tells(&shown, &["status: queued", "queued: 20", "pause: sync tasks has been paused since"])?;
     ensure!(!shown.contains("unique_key") && !shown.contains("null"), "{shown}");
     places.program.expect(0, &["jobs", "cancel", run])?;
     let shown = places.program.expect(0, &["runs", run])?.stdout;

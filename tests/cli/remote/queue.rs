@@ -52,8 +52,8 @@ async fn dead_letters_of_a_server_are_counted_before_they_are_replayed() -> Resu
             let kind = if n < 3 { "plan" } else { "sync" };
             format!(
                 "(x'0190a1b2c3d47e5f8a9b0000{n:08x}', 1, 1, x'0190a1b2c3d47e5f8a9b0000{n:08x}', '{kind}', 'manual', 2, \
-                 '{{\"allow_deletes\":{n}}}', 'failed', '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00', \
-                 '2026-01-01 00:00:00+00:00', TRUE, FALSE, 'trying again would not help', 'HTTP 503')"
+                 '{{\"allow_deletes\":{n}}}', 'failed', '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00', \
+                 '2026-01-01T00:00:00+00:00', TRUE, FALSE, 'trying again would not help', 'HTTP 503')"
             )
         })
         .collect();

@@ -26,7 +26,7 @@ use crate::{access::By, etag::Tag, extract::InPath, problem::Problem, schema::on
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({ "accounts": [{
     "id": 3, "name": "acme", "project": "default", "platform": "github", "base_url": null,
-    "secret": { "kind": "variable", "reference": "env:GITHUB_TOKEN", "key": null }, "scopes": ["repo"], "limits": true, "paused": null,
+    "secret": { "kind": "variable", "reference": "env:GITHUB_TOKEN", "key": null }, "scopes": ["repo"], "limits": true, "paused": null, "syncs": null,
 }] })))]
 pub struct AccountList {
     /// By project and name.
@@ -37,7 +37,7 @@ pub struct AccountList {
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(examples(json!({
     "id": 3, "name": "acme", "project": "default", "platform": "github", "base_url": null,
-    "secret": { "kind": "variable", "reference": "env:GITHUB_TOKEN", "key": null }, "scopes": ["repo"], "limits": true, "paused": null,
+    "secret": { "kind": "variable", "reference": "env:GITHUB_TOKEN", "key": null }, "scopes": ["repo"], "limits": true, "paused": null, "syncs": ["tasks"],
 })))]
 pub struct AccountView {
     /// None for an account that a variable of the server makes, until a sync uses it.
@@ -52,8 +52,7 @@ pub struct AccountView {
     /// False if its server limits nothing.
     pub limits: bool,
     pub paused: Option<AccountPause>,
-    /// The syncs that use it. Only of one account that is shown.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The syncs that use it, of one account that is shown; null in other places.
     pub syncs: Option<Vec<String>>,
 }
 
