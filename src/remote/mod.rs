@@ -72,7 +72,7 @@ pub(crate) async fn run(command: &Command, config: &RemoteConfig, output: &Outpu
         Command::Discover(args) => discover::run(client, args, output).await,
         Command::People(args) => people::run(client, args, output).await,
         Command::History(args) => history::run(client, args, output).await,
-        Command::Top => top::run(&top::Source::Server(client.clone()), output).await,
+        Command::Top => top::run(&top::Source::Server(Box::new(client.clone())), output).await,
         other => Err(Fault::usage(format!("syncline {} does not work against a server", other.name()))),
     }
 }

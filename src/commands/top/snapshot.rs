@@ -20,7 +20,7 @@ const MOST: u64 = 200;
 /// Where the numbers come from.
 pub(crate) enum Source {
     Database(Box<Own>),
-    Server(Client),
+    Server(Box<Client>),
 }
 
 /// Syncline's own database and its queue.
