@@ -94,7 +94,7 @@ async fn accounts_of_a_server_are_added_checked_and_removed_and_no_secret_comes_
     told.stdout.push_str(&rotated.stdout);
     told.stderr.push_str(&rotated.stderr);
     let rotated = rotated.json()?;
-    ensure!(rotated["resumed"] == false && rotated["account"]["limits"] == "off", "{rotated}");
+    ensure!(rotated["resumed"] == false && rotated["account"]["limits"] == false, "{rotated}");
     for name in ["acme-github", "web/elsewhere"] {
         let removed = there.expect(0, &["accounts", "remove", name])?;
         ensure_tells(&removed.stdout, &[&format!("removed the account {name} and its secret")])?;

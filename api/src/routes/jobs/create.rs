@@ -222,8 +222,8 @@ pub(super) fn unknown(error: Error, asked: &NewJob) -> Problem {
 pub(crate) fn unknown_sync(sync: &str, project: Option<&str>) -> Problem {
     let place = project.map(|project| format!(" in the project {project:?}")).unwrap_or_default();
     let detail = format!(
-        "There is no sync {sync:?}{place}. GET /api/v1/sync/configs lists those there are, and \
-         POST /api/v1/sync/configs adds one"
+        "There is no sync {sync:?}{place}. GET /api/v1/sync/configs lists those there are; \
+         POST /api/v1/sync/configs or syncline apply -f FILE adds one"
     );
     Problem::new(StatusCode::NOT_FOUND, "unknown-sync", "Unknown sync", &*detail).with_field("sync", detail)
 }
