@@ -15,13 +15,7 @@ pub(crate) fn words<T: Iterable + Display>() -> Schema {
 
 /// One word of a column's enum, or null.
 pub(crate) fn maybe_words<T: Iterable + Display>() -> Schema {
-    let words = T::iter().map(|word| serde_json::Value::from(word.to_string()));
-    let words = words.chain([serde_json::Value::Null]);
-    ObjectBuilder::new()
-        .schema_type(SchemaType::Array(vec![Type::String, Type::Null]))
-        .enum_values(Some(words))
-        .build()
-        .into()
+    maybe_one_of(T::iter().map(|word| word.to_string()))
 }
 
 /// A count for each word of a column's enum.
@@ -36,6 +30,16 @@ pub(crate) fn counts<T: Iterable + Display>() -> Schema {
 /// One of these words.
 pub(crate) fn one_of<W: Into<serde_json::Value>>(words: impl IntoIterator<Item = W>) -> Schema {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build().into()
+}
+
+/// One of these words, or null.
+pub(crate) fn maybe_one_of<W: Into<serde_json::Value>>(words: impl IntoIterator<Item = W>) -> Schema {
+    let words = words.into_iter().map(Into::into).chain([serde_json::Value::Null]);
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Array(vec![Type::String, Type::Null]))
+        .enum_values(Some(words))
+        .build()
+        .into()
 }
 
 /// The priority of a job.

@@ -30,7 +30,6 @@ pub(crate) struct ChangesQuery {
     /// Only changes of the thing with this id.
     subject_id: Option<String>,
     /// Only changes before the one with this id.
-    #[param(minimum = 1)]
     before: Option<i64>,
     /// The most changes of a page; 100 if it is left out.
     #[param(minimum = 1, maximum = 1000)]

@@ -22,7 +22,7 @@ use crate::{
     extract::{InPath, JsonBody, StrictQuery},
     page::{self, PageQuery},
     problem::Problem,
-    schema::{one_of, words},
+    schema::{maybe_one_of, words},
     state::ApiState,
 };
 
@@ -45,7 +45,7 @@ pub struct NewPreview {
 }
 
 fn takes() -> utoipa::openapi::Schema {
-    one_of(["source", "target", "base"])
+    maybe_one_of(["source", "target", "base"])
 }
 
 /// Selects dead letters, or conflicts by `sync`, `project` and `q`. Without any key all are meant.

@@ -89,6 +89,7 @@ pub(crate) struct CountQuery {
     text: Option<String>,
     /// At least this old: a number and `s`, `m`, `h`, `d` or `w`.
     #[param(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$", example = "10m")]
+    #[serde(default, deserialize_with = "age_text")]
     older_than: Option<String>,
     /// Of this group, by its fingerprint.
     group: Option<String>,
