@@ -9,9 +9,12 @@ use syncline_support::{http::client, serving::Serving};
 
 use super::common::{Places, ensure_tells};
 
-/// What is below these keys differs from one thing to the next: documents, values, what a run says of its work.
-const ANYTHING: [&str; 10] =
-    ["args", "details", "document", "filter", "base", "source", "target", "before", "after", "progress"];
+/// What is below these keys differs from one thing to the next: documents, values, what a run says of its work, and what is
+/// said of a document, which depends on the lists of the server.
+const ANYTHING: [&str; 11] = [
+    "args", "details", "document", "filter", "base", "source", "target", "before", "after", "progress",
+    "warnings",
+];
 
 /// The keys of a document as paths; entries of a list count as one. Links are paths of a server, which commands leave out.
 fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
