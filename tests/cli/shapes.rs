@@ -153,11 +153,7 @@ async fn commands_print_the_keys_of_the_api() -> Result<()> {
         pair(&["schedules"], "/schedules"),
         pair(&["stats"], "/sync/stats"),
         pair(&["accounts"], "/accounts"),
-        pair(&["accounts", "show", "acme"], "/accounts/acme").more(&[
-            "/syncs",
-            "/secret/fingerprint",
-            "/secret/error",
-        ]),
+        pair(&["accounts", "show", "acme"], "/accounts/acme").more(&["/secret/fingerprint", "/secret/error"]),
         pair(&["projects"], "/projects"),
         pair(&["audit"], "/audit").list("changes"),
     ];
