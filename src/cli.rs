@@ -80,7 +80,7 @@ pub(crate) struct Cli {
     pub(crate) database_url: Option<String>,
     #[command(flatten)]
     pub(crate) queue: QueueArgs,
-    /// Work against a running server instead of a database: https://syncline.example.org; SYNCLINE_TOKEN has its token
+    /// Work against the running server with this URL instead of a database; SYNCLINE_TOKEN has its token
     #[arg(long, global = true, env = "SYNCLINE_SERVER", hide_env_values = true, value_name = "URL", help_heading = GLOBAL)]
     pub(crate) server: Option<String>,
     /// Print JSON for programs instead of tables for people
