@@ -182,7 +182,7 @@ pub(crate) struct DeadManyArgs {
     #[command(flatten)]
     pub(crate) which: WhichArgs,
     /// Leave it to the workers, as an operation that `syncline operations` shows; for many
-    #[arg(long, conflicts_with_all = ["ids", "key", "older_than"])]
+    #[arg(long, conflicts_with_all = ["ids", "key", "older_than", "of_queue"])]
     pub(crate) background: bool,
     /// Why; more than 10,000 are discarded in the background with a reason only
     #[arg(long, requires = "background")]

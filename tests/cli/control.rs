@@ -194,6 +194,9 @@ async fn a_killed_operation_goes_on_and_does_nothing_twice(
     let (mut places, db) = stage(own).await?;
     places.program.set("SYNCLINE_LEASE_MS", "500");
     dead(&db, 0..1_700, "no answer for T-{n}").await?;
+    // An operation selects by other properties, and leaves none out of what was asked.
+    let elsewhere = ["dead", "discard", "--all", "--of-queue", "other", "--background", "--yes"];
+    ensure_tells(&places.program.expect(2, &elsewhere)?.stderr, &["--of-queue"])?;
     let begun = ["--json", "dead", "replay", "--all", "--background", "--yes"];
     let begun = places.program.expect(0, &begun)?.json()?;
     let id = begun["id"].as_str().context("an id")?;

@@ -72,7 +72,7 @@ async fn dead_letters_of_a_server_are_counted_before_they_are_replayed() -> Resu
         (&["--filter", "-kind:plan", "--older-than", "1h"], "replay 1200 dead letters"),
     ] {
         let arguments = [&["dead", "replay"], more].concat();
-        // Without a terminal nobody can be asked.
+        // Without a terminal the command fails, and names the flag.
         ensure_tells(&here.expect(2, &arguments)?.stderr, &[told, "--yes"])?;
         ensure_tells(&there.expect(2, &arguments)?.stderr, &[told, "--yes"])?;
     }

@@ -70,33 +70,6 @@ pub(crate) struct JobsQuery {
     cursor: Option<String>,
 }
 
-/// Which dead letters to count. Unknown keys are refused.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CountQuery {
-    /// Of this queue; `default` if it is left out.
-    queue: Option<String>,
-    /// Of the sync with this name.
-    sync: Option<String>,
-    /// The sync's project.
-    project: Option<String>,
-    /// Of this kind, such as `sync` or `plan`.
-    kind: Option<String>,
-    /// With this unique, concurrency or order key.
-    key: Option<String>,
-    /// With this text in the arguments, the error or the reason.
-    text: Option<String>,
-    /// At least this old: a number and `s`, `m`, `h`, `d` or `w`.
-    #[param(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$", example = "10m")]
-    #[serde(default, deserialize_with = "age_text")]
-    older_than: Option<String>,
-    /// Of this group, by its fingerprint.
-    group: Option<String>,
-    /// A filter such as `sync:a,b -error:timeout age:>10m`.
-    q: Option<String>,
-}
-
 /// How many dead letters a filter selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(examples(json!({ "count": 12 })))]
@@ -108,8 +81,9 @@ fn standings() -> Schema {
     one_of(Standing::ALL.map(Standing::as_str))
 }
 
-/// Selects jobs by their properties.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+/// Selects jobs by their properties, in bodies and in query strings. Unknown keys are refused.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields, default)]
 pub struct JobFilter {
     /// Of this queue; `default` if missing.
@@ -118,12 +92,14 @@ pub struct JobFilter {
     pub sync: Option<String>,
     /// The sync's project.
     pub project: Option<String>,
+    /// Of this kind, such as `sync` or `plan`.
     pub kind: Option<String>,
     /// With this unique, concurrency or order key.
     pub key: Option<String>,
     /// With this text in the arguments, the error or the reason.
     pub text: Option<String>,
-    /// At least this old: `10m`.
+    /// At least this old: a number and `s`, `m`, `h`, `d` or `w`, such as `10m`.
+    #[param(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$")]
     #[schema(pattern = "^([0-9]{1,8}s|[0-9]{1,6}m|[0-9]{1,4}h|[0-9]{1,3}d|[0-9]{1,2}w)$")]
     #[serde(deserialize_with = "age_text")]
     pub older_than: Option<String>,
@@ -229,17 +205,15 @@ pub(crate) async fn list_dead(
     path = "/api/v1/dead/count",
     operation_id = "count_dead",
     tag = "dead letters",
-    params(CountQuery),
+    params(JobFilter),
     responses((status = 200, description = "Their number.", body = DeadCount)),
 )]
 pub(crate) async fn count_dead(
     State(api): State<ApiState>,
     By(caller): By,
-    StrictQuery(query): StrictQuery<CountQuery>,
+    StrictQuery(filter): StrictQuery<JobFilter>,
 ) -> Result<Response, Problem> {
-    let name = ("dead count", caller.project, format!("{query:?}"));
-    let CountQuery { queue, sync, project, kind, key, text, older_than, group, q } = query;
-    let filter = JobFilter { queue, sync, project, kind, key, text, older_than, q, group };
+    let name = ("dead count", caller.project, format!("{filter:?}"));
     let state = api.clone();
     let counting = async move {
         let asked = listing(&state, &caller, &filter, Standing::Dead).await?;
