@@ -72,7 +72,7 @@ pub(crate) fn show(position: i64, kind: &str, data: &Value, output: &Output) {
     let text = |name: &str| data[name].as_str().unwrap_or_default().to_owned();
     let time: String = text("time").chars().take(19).collect();
     // The beginning of a run's id, which `runs` takes, fits the line into 80 columns.
-    let subject: String = text("subject").chars().take(24).collect();
+    let subject: String = text("subject").chars().take(23).collect();
     let seq = if position > 0 { position.to_string() } else { String::new() };
     output.line(format!("{seq:>8}  {}  {:<19}  {}", time.replace('T', " "), kind, subject));
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Client, parts, places,
     refused::{Answer, refused},
+    runs::name,
     syncs,
 };
 use crate::{
@@ -149,8 +150,16 @@ async fn to_end(
         let request = client.request(Method::POST, &path, &[])?;
         Ok(if waits { request } else { request.header("prefer", WAIT) })
     };
-    let begun = begin(client, request, &mut body, waits).await?;
-    let (job, pause) = begun.map_err(|answer| refused(client.address(), &answer))?;
+    // The server may take a while to answer: it waits for the run.
+    let stop = shutdown::on_signals()?;
+    let begun = stop.run_until_cancelled(begin(client, request, &mut body, waits)).await;
+    let begun = begun.ok_or_else(|| {
+        let name = name(sync);
+        Fault::failed(format!(
+            "interrupted; if the run was accepted, a worker will finish it: syncline runs {name}"
+        ))
+    })?;
+    let (job, pause) = begun?.map_err(|answer| refused(client.address(), &answer))?;
     if let Some(pause) = pause {
         output.note(&pause);
     }
