@@ -23,9 +23,10 @@ use syncline_engine::{
     capability::{Capabilities, ConcurrencyControl, CreateIdempotency},
     mapping::Mapping,
     ports::{
-        BrokenListing, Call, Clock, ConnectorError, CursorState, FieldInfo, Found, Gate, Intended, Leave,
-        Link, LinkBrief, LinkRef, LinkState, Listing, ListingEnd, Marker, Meter, OpenGate, Place, Position,
-        Probed, ReadMode, Recorded, Stopped, Store, StoreError, Unobserved, Write, WriteOp, Written,
+        BrokenListing, Call, Clock, ConnectorError, CursorState, Due, FieldInfo, Found, Gate, Intended,
+        Leave, Link, LinkBrief, LinkRef, LinkState, Listing, ListingEnd, Marker, Meter, OpenGate, Place,
+        Position, Probed, ReadMode, Recorded, Stopped, Store, StoreError, Tally, Unobserved, Write, WriteOp,
+        Written,
     },
     run::{Options, Run},
     side::Pair,
@@ -181,8 +182,11 @@ impl Briefs {
 
 #[async_trait]
 impl Store for Briefs {
-    async fn count(&self) -> Result<u64, StoreError> {
-        Ok(locked(&self.0).len() as u64)
+    async fn tally(&self, due: &Due) -> Result<Tally, StoreError> {
+        let briefs = locked(&self.0);
+        let links = briefs.len() as u64;
+        let due = briefs.iter().filter(|brief| due.is_due(brief)).count() as u64;
+        Ok(Tally { links, living: links, due })
     }
 
     async fn briefs(&self, after: i64, limit: usize) -> Result<Vec<LinkBrief>, StoreError> {

@@ -177,6 +177,42 @@ impl Related<super::status_history::Entity> for Entity {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+/// The numbers of a sync's links.
+#[derive(Debug, FromQueryResult)]
+pub struct LinkTally {
+    /// All, ended ones included.
+    pub links: i64,
+    /// Those that have not ended.
+    pub living: i64,
+    /// Those that a run processes although neither item changed.
+    pub due: i64,
+}
+
+/// Counts the links of a sync. Due are living links in scope that wait for a retry until `by` (or at all, if it is none),
+/// that are unfinished or miss an item, or that were merged with another revision of the mapping.
+pub async fn tally(
+    db: &impl ConnectionTrait,
+    sync_config_id: i64,
+    by: Option<DateTimeUtc>,
+    mapping_revision: i64,
+) -> Result<LinkTally, DbErr> {
+    let waits = if by.is_some() { "next_attempt_at <= $3" } else { "next_attempt_at IS NOT NULL" };
+    let sql = format!(
+        "SELECT count(*) AS links, count(*) FILTER (WHERE link_state <> 'tombstone') AS living, \
+         count(*) FILTER (WHERE link_state NOT IN ('tombstone', 'out_of_scope') AND (mapping_revision <> $1 \
+         OR {waits} OR (next_attempt_at IS NULL AND (missing_side IS NOT NULL \
+         OR sync_status IN ('pending', 'failed', 'in_progress'))))) AS due \
+         FROM sync_metadata WHERE sync_config_id = $2"
+    );
+    let mut values = vec![mapping_revision.into(), sync_config_id.into()];
+    values.extend(by.map(sea_orm::Value::from));
+    let tally =
+        LinkTally::find_by_statement(Statement::from_sql_and_values(db.get_database_backend(), sql, values))
+            .one(db)
+            .await?;
+    tally.ok_or_else(|| DbErr::RecordNotFound("the numbers of a sync's links".to_owned()))
+}
+
 /// The columns of [`LinkBrief`], in order.
 const BRIEF: &str = "id, entity_id, external_id, source_hash, target_hash, sync_status, link_state, missing_side, \
                      next_attempt_at, mapping_revision";

@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use syncline_engine::{
     Side,
     ports::{
-        BrokenListing, Clock, CursorState, Intended, Link, LinkBrief, LinkRef, Observer, OpKind, Recorded,
-        Stopped, Store, StoreError,
+        BrokenListing, Clock, CursorState, Due, Intended, Link, LinkBrief, LinkRef, Observer, OpKind,
+        Recorded, Stopped, Store, StoreError, Tally,
     },
     side::Pair,
 };
@@ -107,8 +107,8 @@ impl LinkStore {
 
 #[async_trait]
 impl Store for LinkStore {
-    async fn count(&self) -> Result<u64, StoreError> {
-        read::count(&self.db, self.sync.config_id).await.map_err(database)
+    async fn tally(&self, due: &Due) -> Result<Tally, StoreError> {
+        read::tally(&self.db, self.sync.config_id, due).await.map_err(database)
     }
 
     async fn briefs(&self, after: i64, limit: usize) -> Result<Vec<LinkBrief>, StoreError> {

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, PaginatorTrait,
-    QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
 };
 use syncline_engine::{
     Side, Value,
     conflict::OpenConflict,
     hash::Hash,
-    ports::{BrokenListing, CursorState, Intent, Link, LinkBrief, LinkRef, LinkState, StoreError},
+    ports::{
+        BrokenListing, CursorState, Due, Intent, Link, LinkBrief, LinkRef, LinkState, StoreError, Tally,
+    },
     side::Pair,
     value::fields_from_json,
 };
@@ -26,8 +27,10 @@ use uuid::Uuid;
 
 use super::{StoredListing, database};
 
-pub(super) async fn count(db: &DatabaseConnection, config_id: i64) -> Result<u64, DbErr> {
-    sync_metadata::Entity::find().filter(sync_metadata::Column::SyncConfigId.eq(config_id)).count(db).await
+pub(super) async fn tally(db: &DatabaseConnection, config_id: i64, due: &Due) -> Result<Tally, DbErr> {
+    let tally = sync_metadata::tally(db, config_id, due.by, due.mapping_revision).await?;
+    let number = |count: i64| u64::try_from(count).unwrap_or(0);
+    Ok(Tally { links: number(tally.links), living: number(tally.living), due: number(tally.due) })
 }
 
 pub(super) async fn briefs(

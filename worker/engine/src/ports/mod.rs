@@ -16,8 +16,8 @@ pub use place::{
 pub use write::{Done, Marker, Write, WriteOp, Written, changed_since_read};
 
 pub use store::{
-    BrokenListing, Change, CursorState, Intended, Intent, IntentOp, ItemStatus, Link, LinkBrief, LinkRef,
-    LinkState, Names, OpKind, Recorded, Store, StoreError, Verdict,
+    BrokenListing, Change, CursorState, Due, Intended, Intent, IntentOp, ItemStatus, Link, LinkBrief,
+    LinkRef, LinkState, Names, OpKind, Recorded, Store, StoreError, Tally, Verdict,
 };
 
 use std::time::Duration;

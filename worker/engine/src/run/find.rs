@@ -84,7 +84,8 @@ impl Run<'_> {
     ) -> Result<Search, RunError> {
         let other = side.other();
         let capabilities = self.places.get(other).capabilities();
-        let whole = index.len().div_ceil(capabilities.list_page.max(1)).max(1);
+        let links = usize::try_from(index.len()).unwrap_or(usize::MAX);
+        let whole = links.div_ceil(capabilities.list_page.max(1)).max(1);
         let wanted = self.wanted(side, matcher, observed.get(side), &waiting.searched);
         match (capabilities.find_batch, wanted) {
             (Some(keys), Some(wanted)) if other_in_parts || wanted.len().div_ceil(keys.max(1)) <= whole => {

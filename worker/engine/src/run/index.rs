@@ -5,8 +5,6 @@ use std::{
     num::NonZeroU64,
 };
 
-use chrono::{DateTime, Utc};
-
 use super::{
     Absence,
     keys::{IdKey, first_of, id_key},
@@ -14,7 +12,7 @@ use super::{
 use crate::{
     Side,
     hash::Hash,
-    ports::{LinkBrief, Store, StoreError},
+    ports::{Due, LinkBrief, Store, StoreError, Tally},
     side::Pair,
 };
 
@@ -23,8 +21,12 @@ pub(super) const PAGE: usize = 500;
 /// Briefs read per statement.
 const BRIEFS: usize = 1_000;
 
-/// The links of a sync: 64 bytes each, regardless of content.
+/// The links of a sync: 64 bytes each, regardless of content. They are read once an item or a due link needs them: most
+/// runs find that nothing changed.
 pub(super) struct LinkIndex {
+    due: Due,
+    tally: Tally,
+    is_loaded: bool,
     entries: Vec<Entry>,
     /// An id and its position in `entries`; sorted, because a hash table would need twice the size while it grows.
     by_id: Pair<Vec<(IdKey, u32)>>,
@@ -97,46 +99,55 @@ pub(super) enum Found {
 }
 
 impl LinkIndex {
-    /// Reads all links, a page per statement.
-    pub(super) async fn load(
-        store: &dyn Store,
-        mapping_revision: i64,
-        retry_now: bool,
-        now: DateTime<Utc>,
-    ) -> Result<LinkIndex, StoreError> {
-        let mut index = LinkIndex {
+    /// Counts the links and reads none yet.
+    pub(super) async fn new(store: &dyn Store, due: Due) -> Result<LinkIndex, StoreError> {
+        Ok(LinkIndex {
+            due,
+            tally: store.tally(&due).await?,
+            is_loaded: false,
             entries: Vec::new(),
             by_id: Pair::new(Vec::new(), Vec::new()),
             unanswered: Pair::new(false, false),
             explained: Pair::default(),
             approved: None,
-        };
+        })
+    }
+
+    /// Reads all links, a page per statement, unless it has read them.
+    pub(super) async fn load(&mut self, store: &dyn Store) -> Result<(), StoreError> {
+        if self.is_loaded {
+            return Ok(());
+        }
+        self.is_loaded = true;
+        // Tables that grow by doubling would briefly need half as much again.
+        let count = usize::try_from(self.tally.links).unwrap_or(0);
+        self.entries.reserve_exact(count);
+        self.by_id.source.reserve_exact(count);
+        self.by_id.target.reserve_exact(count);
         let mut after = 0;
         loop {
             let page = store.briefs(after, BRIEFS).await?;
             let Some(last) = page.last() else { break };
             let full = page.len() == BRIEFS;
-            if full && after == 0 {
-                // With more than a page, tables that grow by doubling would briefly need half as much again.
-                let count = usize::try_from(store.count().await?).unwrap_or(0);
-                index.entries.reserve_exact(count);
-                index.by_id.source.reserve_exact(count);
-                index.by_id.target.reserve_exact(count);
-            }
             after = last.id;
             for brief in page {
-                index.add(&brief, mapping_revision, retry_now, now);
+                self.add(&brief);
             }
             if !full {
                 break;
             }
         }
-        index.by_id.source.sort_unstable();
-        index.by_id.target.sort_unstable();
-        Ok(index)
+        self.by_id.source.sort_unstable();
+        self.by_id.target.sort_unstable();
+        Ok(())
     }
 
-    fn add(&mut self, brief: &LinkBrief, mapping_revision: i64, retry_now: bool, now: DateTime<Utc>) {
+    /// True if no item was read that is compared with a link, and no link is due by itself.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.is_loaded && self.tally.due == 0
+    }
+
+    fn add(&mut self, brief: &LinkBrief) {
         let position = self.entries.len() as u32;
         let mut flags = 0;
         for side in Side::BOTH {
@@ -147,17 +158,14 @@ impl LinkIndex {
                 *self.unanswered.get_mut(side) |= brief.unanswered;
             }
         }
-        let due = brief.retry_at.is_some_and(|at| retry_now || at <= now);
         if brief.tombstone {
             flags |= TOMBSTONE;
         } else if brief.out_of_scope {
             flags |= OUT_OF_SCOPE;
-        } else if due || brief.mapping_revision != mapping_revision {
+        } else if self.due.is_due(brief) {
             flags |= DIRTY;
         } else if brief.retry_at.is_some() {
             flags |= WAITING;
-        } else if brief.missing.is_some() {
-            flags |= DIRTY;
         }
         if let Some(side) = brief.missing {
             flags |= missing(side);
@@ -177,8 +185,9 @@ impl LinkIndex {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
+    /// The number of links, ended ones included.
+    pub(super) fn len(&self) -> u64 {
+        self.tally.links
     }
 
     /// True if an unpaired item of this side may be one that we created without receiving the reply.
@@ -188,7 +197,7 @@ impl LinkIndex {
 
     /// The number of links that have not ended.
     pub(super) fn living(&self) -> u64 {
-        self.entries.iter().filter(|entry| entry.flags & TOMBSTONE == 0).count() as u64
+        self.tally.living
     }
 
     /// The id of the link's row.

@@ -7,7 +7,9 @@ use crate::{
     hash::Hash,
     mapping::{ContentHasher, Mapping},
     plan::Seen,
-    ports::{BrokenListing, Call, ConnectorError, ErrorKind, Found as Read, ListingEnd, Place, ReadMode},
+    ports::{
+        BrokenListing, Call, ConnectorError, ErrorKind, Found as Read, ListingEnd, Place, ReadMode, Store,
+    },
 };
 
 use super::{
@@ -106,6 +108,7 @@ pub(super) struct BrokenOff {
 pub(super) struct Reading<'a> {
     pub(super) side: Side,
     pub(super) place: &'a dyn Place,
+    pub(super) store: &'a dyn Store,
     pub(super) mode: ReadMode,
     /// Goes on where this one was broken off.
     pub(super) from: Option<BrokenListing>,
@@ -120,7 +123,7 @@ impl Reading<'_> {
         index: &mut LinkIndex,
         call: &Call<'_>,
     ) -> Result<(Observed, ListingEnd, Option<BrokenOff>), RunError> {
-        let Reading { side, place, mode, from } = self;
+        let Reading { side, place, store, mode, from } = self;
         let failed = |error| RunError::Place { side, error };
         let whole = mode == ReadMode::Full;
         let (mut seen, mut position) = (Vec::new(), None);
@@ -149,6 +152,7 @@ impl Reading<'_> {
                 }
                 Ok(None) => {
                     if resumes {
+                        index.load(store).await?;
                         index.see_earlier(side, &seen);
                     }
                     return Ok((observed, listing.end(), None));
@@ -163,6 +167,9 @@ impl Reading<'_> {
                     return Ok((observed, end, Some(BrokenOff { listing, error })));
                 }
             };
+            if resumes || !page.is_empty() {
+                index.load(store).await?;
+            }
             if std::mem::take(&mut resumes) {
                 index.see_earlier(side, &seen);
             }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Item, Side,
     guard::{Held, allowed, is_held},
-    ports::{BrokenListing, ConnectorError, CursorState, Link, ListingEnd, ReadMode},
+    ports::{BrokenListing, ConnectorError, CursorState, Due, Link, ListingEnd, ReadMode},
     side::Pair,
     spec::DeletePolicy,
 };
@@ -71,8 +71,12 @@ impl Run<'_> {
         }
         report.after_restore = self.options.after_restore;
         let now = self.clock.now();
-        let mut index =
-            LinkIndex::load(self.store, self.mapping.revision, self.options.retry_now, now).await?;
+        let due =
+            Due { by: (!self.options.retry_now).then_some(now), mapping_revision: self.mapping.revision };
+        let mut index = LinkIndex::new(self.store, due).await?;
+        if !busy.is_empty() || self.options.scope != Scope::All {
+            index.load(self.store).await?;
+        }
         for link in busy {
             let creates = |side: Side| create_on(link, side).is_some();
             index.leave_alone(link.at.id, Pair::new(creates(Side::Source), creates(Side::Target)));
@@ -94,11 +98,11 @@ impl Run<'_> {
             Scope::All | Scope::Links(_) => self.read(&matcher, &mut index, &mut waiting).await?,
         };
         for side in Side::BOTH {
-            self.check_reader(side, readings.get_mut(side), &index, report).await?;
+            self.check_reader(side, readings.get_mut(side), &mut index, report).await?;
         }
         report.read = Pair::new(readings.source.observed.count, readings.target.observed.count);
         report.complete = Pair::new(readings.source.end.complete, readings.target.end.complete);
-        report.links = index.len() as u64;
+        report.links = index.len();
         let mut cursors: Vec<(Side, CursorState)> =
             Side::BOTH.into_iter().filter_map(|side| cursor_after(side, readings.get(side), now)).collect();
         // The counterparts of new items may be in the part of the other side that was not listed yet.
@@ -108,6 +112,12 @@ impl Run<'_> {
         let Pair { source, target } = readings;
         let mut unpaired = Pair::new(source.observed.unpaired, target.observed.unpaired);
         let kept = Pair::new(source.observed.kept, target.observed.kept);
+        if index.is_idle() && self.is_plain() && !(report.complete.source || report.complete.target) {
+            report.counts.unchanged = index.living();
+            let doubtful = self.doubtful(Pair::new(true, true));
+            return Ok(Prepared { work: Vec::new(), kept, cursors, listings, broken_off, doubtful });
+        }
+        index.load(self.store).await?;
         let mut again = FoundAgain::default();
         let mut ids = self.respelled(&mut index, &mut unpaired, report.complete).await?;
         self.look_for_absent(&mut index, &mut unpaired, &mut ids, report).await?;
@@ -148,6 +158,11 @@ impl Run<'_> {
         let touched = work.iter().filter(|work| matches!(work, Work::Link { .. })).count() as u64;
         report.counts.unchanged = index.living().saturating_sub(touched);
         Ok(Prepared { work, kept, cursors, listings, broken_off, doubtful })
+    }
+
+    /// True if the run does nothing but what changes and due links ask for.
+    fn is_plain(&self) -> bool {
+        !self.options.after_restore && self.options.approved_items.is_empty()
     }
 
     /// Reads both sides: incrementally, or completely if matching needs it and cannot search.
@@ -206,7 +221,8 @@ impl Run<'_> {
         let mode = if from.as_ref().is_some_and(|from| from.whole) { ReadMode::Full } else { mode };
         let whole = mode == ReadMode::Full;
         let at_once = whole && from.is_none();
-        let reading = observe::Reading { side, place: *self.places.get(side), mode, from };
+        let (place, store) = (*self.places.get(side), self.store);
+        let reading = observe::Reading { side, place, store, mode, from };
         let (observed, end, broken) = reading.observe(self.mapping, matcher, index, &self.call(side)).await?;
         let reader = before.as_ref().and_then(|before| before.reader.clone());
         Ok(Read {
@@ -226,7 +242,7 @@ impl Run<'_> {
         &self,
         side: Side,
         reading: &mut Read,
-        index: &LinkIndex,
+        index: &mut LinkIndex,
         report: &mut Report,
     ) -> Result<(), RunError> {
         let place = *self.places.get(side);
@@ -234,6 +250,7 @@ impl Run<'_> {
             return Ok(());
         }
         let reader = place.reader(&self.call(side)).await.map_err(|error| RunError::Place { side, error })?;
+        index.load(self.store).await?;
         let is_another = reading.reader.is_some() && reader.is_some() && reader != reading.reader;
         let lacks = || !index.unexplained(side).is_empty();
         if is_another && self.options.approved_deletes.is_none() && lacks() {

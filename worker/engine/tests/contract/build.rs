@@ -8,7 +8,7 @@ use syncline_engine::{
     conflict::{Choice, Conflict, ConflictKind, Resolution},
     hash::Hash,
     ports::{
-        Change, Intended, Intent, IntentOp, ItemStatus, LinkRef, LinkState, OpKind, Recorded, Store,
+        Change, Due, Intended, Intent, IntentOp, ItemStatus, LinkRef, LinkState, OpKind, Recorded, Store,
         StoreError, Verdict,
     },
     side::Pair,
@@ -16,6 +16,11 @@ use syncline_engine::{
 };
 
 use crate::support::fields;
+
+/// The number of links, ended ones included.
+pub(crate) async fn count(store: &dyn Store) -> u64 {
+    store.tally(&Due { by: None, mapping_revision: 0 }).await.unwrap().links
+}
 
 /// A time of so many minutes past noon.
 pub(crate) fn minute(minute: i64) -> DateTime<Utc> {

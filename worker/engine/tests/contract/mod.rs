@@ -113,7 +113,8 @@ macro_rules! cases {
     ($run:path) => {
         $crate::contract::cases! { $run;
             reads: a_new_sync_has_nothing, briefs_come_by_id_and_go_on_after_one,
-                   every_link_counts_even_an_ended_one, links_are_read_whole_and_unknown_ids_left_out,
+                   every_link_counts_even_an_ended_one, a_tally_counts_the_links_that_are_due,
+                   links_are_read_whole_and_unknown_ids_left_out,
                    a_batch_of_hundreds_is_kept_in_order;
             intents: an_intent_makes_its_link, ids_and_versions_come_in_the_order_of_the_batch,
                      an_intent_reads_back_as_it_was, each_write_raises_the_version,

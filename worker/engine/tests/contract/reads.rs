@@ -3,18 +3,18 @@
 use chrono::TimeDelta;
 use syncline_engine::{
     Side,
-    ports::{LinkState, Recorded},
+    ports::{Due, ItemStatus, LinkState, Recorded},
     side::Pair,
 };
 
 use super::{
     Stage,
-    build::{ended, hash, ids, minute, pairs, recorded, refs, title},
+    build::{count, ended, hash, ids, intended, minute, pairs, recorded, refs, title},
 };
 
 pub(crate) async fn a_new_sync_has_nothing(stage: &dyn Stage) {
     let store = stage.open(1).await;
-    assert_eq!(store.count().await.unwrap(), 0);
+    assert_eq!(count(&*store).await, 0);
     assert_eq!(store.briefs(0, 500).await.unwrap(), []);
     assert_eq!(store.links(&[]).await.unwrap(), []);
     assert_eq!(store.links(&[1, 2]).await.unwrap(), []);
@@ -43,10 +43,48 @@ pub(crate) async fn every_link_counts_even_an_ended_one(stage: &dyn Stage) {
     let store = stage.open(1).await;
     let made = pairs(&*store, 3).await;
     store.record(&[ended(Some(made[1]), ids("s2", "t2"), Side::Source)]).await.unwrap();
-    assert_eq!(store.count().await.unwrap(), 3);
+    assert_eq!(count(&*store).await, 3);
     let tombstones: Vec<bool> =
         store.briefs(0, 10).await.unwrap().iter().map(|brief| brief.tombstone).collect();
     assert_eq!(tombstones, [false, true, false]);
+}
+
+/// What a tally calls due are the links of which their briefs tell the same.
+pub(crate) async fn a_tally_counts_the_links_that_are_due(stage: &dyn Stage) {
+    let store = stage.open(1).await;
+    let made = pairs(&*store, 12).await;
+    let link = |number: usize| {
+        let (source, target) = (format!("s{}", number + 1), format!("t{}", number + 1));
+        recorded(Some(made[number]), ids(&source, &target))
+    };
+    let failed = |number, retry_at| Recorded { status: ItemStatus::Failed, retry_at, ..link(number) };
+    let lacks = |side| Some((side, minute(-1)));
+    let out = Recorded { state: LinkState::OutOfScope, missing: lacks(Side::Source), ..link(6) };
+    let batch = [
+        failed(1, Some(minute(5))),
+        failed(2, Some(minute(10))),
+        failed(3, None),
+        Recorded { retry_at: Some(minute(8)), status: ItemStatus::Conflict, ..link(4) },
+        Recorded { missing: lacks(Side::Target), ..link(5) },
+        Recorded { mapping_revision: 3, retry_at: Some(minute(-9)), ..out },
+        ended(Some(made[7]), ids("s8", "t8"), Side::Source),
+        Recorded { mapping_revision: 3, ..link(8) },
+        Recorded { missing: lacks(Side::Source), ..failed(9, Some(minute(7))) },
+    ];
+    store.record(&batch).await.unwrap();
+    store.intend(&[intended(None, ids("s20", ""), &[Side::Target])]).await.unwrap();
+    let briefs = store.briefs(0, 100).await.unwrap();
+    let mut numbers = Vec::new();
+    for revision in [1, 3, 4] {
+        for by in [Some(minute(0)), Some(minute(5)), Some(minute(8)), Some(minute(60)), None] {
+            let due = Due { by, mapping_revision: revision };
+            let tally = store.tally(&due).await.unwrap();
+            let expected = briefs.iter().filter(|brief| due.is_due(brief)).count() as u64;
+            assert_eq!((tally.links, tally.living, tally.due), (13, 12, expected), "{due:?}");
+            numbers.push(tally.due);
+        }
+    }
+    assert_eq!(numbers[..5], [4, 5, 7, 8, 8]);
 }
 
 pub(crate) async fn links_are_read_whole_and_unknown_ids_left_out(stage: &dyn Stage) {

@@ -7,7 +7,7 @@ use syncline_engine::{
 
 use super::{
     Stage,
-    build::{ended, ids, intended, judged, link, pairs, recorded},
+    build::{count, ended, ids, intended, judged, link, pairs, recorded},
     seen::see,
 };
 
@@ -35,7 +35,7 @@ pub(crate) async fn an_ended_link_leaves_its_id_to_a_new_one(stage: &dyn Stage) 
     store.record(&[recorded(None, ids("s8", "t2"))]).await.unwrap();
     assert_eq!(link(&*store, made[0].id).await.ids, ids("", "t1"));
     assert_eq!(link(&*store, made[1].id).await.ids, ids("s2", ""));
-    assert_eq!(store.count().await.unwrap(), 4);
+    assert_eq!(count(&*store).await, 4);
 }
 
 pub(crate) async fn an_ended_link_leaves_its_id_to_a_created_item(stage: &dyn Stage) {

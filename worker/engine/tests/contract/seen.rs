@@ -6,7 +6,7 @@ use syncline_engine::{
     side::Pair,
 };
 
-use super::{Kept, Stage};
+use super::{Kept, Stage, build::count};
 
 /// What every call that reads returns, and what is stored besides.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,7 @@ pub(crate) async fn see(stage: &dyn Stage, store: &dyn Store) -> Seen {
     let mut open_intents = store.open_intents().await.unwrap();
     open_intents.sort();
     Seen {
-        count: store.count().await.unwrap(),
+        count: count(store).await,
         briefs,
         links,
         open_intents,

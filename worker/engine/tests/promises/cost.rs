@@ -3,7 +3,7 @@
 use serde_json::json;
 use syncline_engine::{
     Side,
-    run::{Options, RunError},
+    run::{Options, Report, RunError},
 };
 
 use crate::support::{Endless, Manners, World, fields};
@@ -44,6 +44,26 @@ fn one_new_item_among_20_000_costs_four_calls() {
     world.source.add(fields(json!({ "title": "new" })));
     let report = world.sync();
     assert_eq!((report.counts.created, report.counts.api_calls), (1, 4));
+}
+
+#[test]
+fn links_are_read_only_if_an_item_changed_or_a_link_is_due() {
+    let mut world = linked(2_500);
+    world.options.retry_now = false;
+    let read = |world: &World, report: Report| {
+        let briefs = std::mem::take(&mut world.tables().briefs);
+        (briefs, report.links, report.counts.unchanged)
+    };
+    read(&world, world.sync());
+    assert_eq!(read(&world, world.assert_quiet()), (0, 2_500, 2_500));
+    let (s, _) = world.source.all().remove(0);
+    world.source.edit(&s, "title", "edited");
+    world.target.refuse(|_| true);
+    assert_eq!(read(&world, world.sync()), (2_500, 2_500, 2_499));
+    world.target.refuse_nothing();
+    assert_eq!(read(&world, world.sync()), (0, 2_500, 2_500), "its retry is not due yet");
+    world.wait(2);
+    assert_eq!(read(&world, world.sync()), (2_500, 2_500, 2_499), "no item changed, but the retry is due");
 }
 
 /// Ten pages of the source, one of the empty target, and writes in full batches: nothing is read again.

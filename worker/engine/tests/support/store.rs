@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use syncline_engine::{
     Side,
     ports::{
-        BrokenListing, Clock, CursorState, Intended, Link, LinkBrief, LinkRef, LinkState, Observer, Recorded,
-        Step, Stopped, Store, StoreError,
+        BrokenListing, Clock, CursorState, Due, Intended, Link, LinkBrief, LinkRef, LinkState, Observer,
+        Recorded, Step, Stopped, Store, StoreError, Tally,
     },
     side::Pair,
 };
@@ -69,13 +69,22 @@ impl MemoryStore {
 
 #[async_trait]
 impl Store for MemoryStore {
-    async fn count(&self) -> Result<u64, StoreError> {
-        Ok(self.tables.lock().unwrap().links.len() as u64)
+    async fn tally(&self, due: &Due) -> Result<Tally, StoreError> {
+        let tables = self.tables.lock().unwrap();
+        let briefs: Vec<LinkBrief> = tables.links.iter().map(|(id, row)| row.brief(*id)).collect();
+        Ok(Tally {
+            links: briefs.len() as u64,
+            living: briefs.iter().filter(|brief| !brief.tombstone).count() as u64,
+            due: briefs.iter().filter(|brief| due.is_due(brief)).count() as u64,
+        })
     }
 
     async fn briefs(&self, after: i64, limit: usize) -> Result<Vec<LinkBrief>, StoreError> {
-        let tables = self.tables.lock().unwrap();
-        Ok(tables.links.range(after + 1..).take(limit).map(|(id, row)| row.brief(*id)).collect())
+        let mut tables = self.tables.lock().unwrap();
+        let briefs: Vec<LinkBrief> =
+            tables.links.range(after + 1..).take(limit).map(|(id, row)| row.brief(*id)).collect();
+        tables.briefs += briefs.len() as u64;
+        Ok(briefs)
     }
 
     async fn links(&self, ids: &[i64]) -> Result<Vec<Link>, StoreError> {

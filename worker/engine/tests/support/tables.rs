@@ -40,6 +40,8 @@ pub(crate) struct Tables {
     pub(crate) fences: BTreeMap<u32, u64>,
     /// Transactions that wrote links.
     pub(crate) records: u64,
+    /// Links read in brief.
+    pub(crate) briefs: u64,
     /// So often yet, another run writes the links that were just read.
     pub(crate) rivals: u32,
 }

@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use syncline_engine::{
     Side,
     ports::{
-        BrokenListing, CursorState, Intended, Link, LinkBrief, LinkRef, LinkState, Recorded, Store,
-        StoreError,
+        BrokenListing, CursorState, Due, Intended, Link, LinkBrief, LinkRef, LinkState, Recorded, Store,
+        StoreError, Tally,
     },
     side::Pair,
 };
@@ -24,8 +24,8 @@ pub(crate) struct FaultyStore<'a> {
 
 #[async_trait]
 impl Store for FaultyStore<'_> {
-    async fn count(&self) -> Result<u64, StoreError> {
-        self.inner.count().await
+    async fn tally(&self, due: &Due) -> Result<Tally, StoreError> {
+        self.inner.tally(due).await
     }
 
     async fn briefs(&self, after: i64, limit: usize) -> Result<Vec<LinkBrief>, StoreError> {
