@@ -220,7 +220,7 @@ impl Run<'_> {
                         record.base = Pair::default();
                     }
                     record.conflicts.extend(self.decided(op, link));
-                    self.advance_recovered(op, facts.seen.get(op.side).item(), &mut record);
+                    self.advance_recovered(op, facts.seen.get(op.side).item(), &halfway, &mut record);
                     self.note_halfway(op, link, found, &mut record);
                 }
                 (Verdict::Unknown, OpKind::Create) => {
@@ -318,12 +318,19 @@ impl Run<'_> {
 
     /// Sets the bases of a write that happened: what the side returned, or what was sent if the item was edited since,
     /// so that the edit shows as one; and the value it came from. A field that was created empty gets no base: its
-    /// present value is matched, not treated as ours.
-    fn advance_recovered(&self, op: &IntentOp, item: Option<&Item>, record: &mut Recorded) {
+    /// present value is matched, not treated as ours. Fields that the write left on the way are still to be written.
+    fn advance_recovered(
+        &self,
+        op: &IntentOp,
+        item: Option<&Item>,
+        halfway: &[&String],
+        record: &mut Recorded,
+    ) {
         let other = op.side.other();
         let now = item.map(|item| self.mapping.typed(op.side, item)).unwrap_or_default();
         let origins = fields_from_json(&op.origin);
-        for (field, sent) in fields_from_json(&op.after) {
+        let sent = fields_from_json(&op.after);
+        for (field, sent) in sent.into_iter().filter(|(field, _)| !halfway.contains(&field)) {
             let Some(rule) = self.mapping.rule_of(op.side, &field) else { continue };
             let Some(origin) = origins.get(&field) else { continue };
             let origin_field = rule.field.get(other);

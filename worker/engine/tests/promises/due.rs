@@ -75,6 +75,26 @@ fn a_status_that_was_left_halfway_is_no_edit(#[case] fault: Fault) {
     world.assert_quiet();
 }
 
+/// A status that is taken away is as much an edit as another one.
+#[rstest]
+#[case::told(Fault::LeavesOut(0, 0))]
+#[case::lost(Fault::Halfway(0))]
+fn a_status_that_was_left_on_the_way_to_none_is_no_edit(#[case] fault: Fault) {
+    let world = World::with(json!({}), Manners::default(), by_steps());
+    let (source, target) = world.paired(json!({ "title": "a", "status": "In Progress" }));
+    world.source.edit(&source, "status", json!(null));
+    world.target.fail([fault]);
+    world.wait(1);
+    drop(world.try_sync());
+    assert_eq!(world.target.value(&target, "state"), json!("closed"), "on the way from open to none");
+    world.wait(1);
+    world.sync();
+    assert_eq!(world.source.value(&source, "status"), json!(null));
+    assert_ne!(world.target.value(&target, "state"), json!("closed"));
+    assert_eq!(world.tables().conflicts.len(), 0);
+    world.assert_quiet();
+}
+
 /// By the history it is not ours.
 #[test]
 fn a_status_that_a_person_changed_after_a_crash_is_an_edit() {
