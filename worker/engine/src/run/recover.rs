@@ -198,10 +198,11 @@ impl Run<'_> {
         record.mapping_revision = link.mapping_revision;
         for op in link.intent.iter().flat_map(|intent| &intent.ops) {
             let untold = found.untold.contains(&(link.at.id, op.side));
-            let halfway: Vec<&String> = found.halfway_of(link, op.side).collect();
-            let verdict = self.verdict(op, facts.seen.get(op.side).item(), untold, &halfway);
+            let mut apart: Vec<String> = found.halfway_of(link, op.side).cloned().collect();
+            apart.extend(self.not_taken(op, facts.seen.get(op.side).item(), &apart));
+            let verdict = self.verdict(op, facts.seen.get(op.side).item(), untold, &apart);
             record.verdicts.push((op.side, verdict));
-            record.left_out.extend(halfway.iter().map(|field| (op.side, (*field).clone())));
+            record.left_out.extend(apart.iter().map(|field| (op.side, field.clone())));
             match (verdict, op.kind) {
                 (Verdict::Confirmed, OpKind::Delete) => {
                     record.state = LinkState::Tombstone;
@@ -220,7 +221,7 @@ impl Run<'_> {
                         record.base = Pair::default();
                     }
                     record.conflicts.extend(self.decided(op, link));
-                    self.advance_recovered(op, facts.seen.get(op.side).item(), &halfway, &mut record);
+                    self.advance_recovered(op, facts.seen.get(op.side).item(), &apart, &mut record);
                     self.note_halfway(op, link, found, &mut record);
                 }
                 (Verdict::Unknown, OpKind::Create) => {
@@ -243,8 +244,8 @@ impl Run<'_> {
     }
 
     /// The verdict on a write, derived from the present item. `untold`: the place could not tell whether it is there.
-    /// Of an update the fields that it left on the way do not count.
-    fn verdict(&self, op: &IntentOp, item: Option<&Item>, untold: bool, halfway: &[&String]) -> Verdict {
+    /// Of an update the fields that it left out or on the way do not count.
+    fn verdict(&self, op: &IntentOp, item: Option<&Item>, untold: bool, apart: &[String]) -> Verdict {
         match (op.kind, item) {
             (OpKind::Create, Some(_)) => Verdict::Confirmed,
             (_, None) if untold => Verdict::Unknown,
@@ -257,7 +258,7 @@ impl Run<'_> {
             (OpKind::Update, Some(item)) => {
                 let now = self.mapping.typed(op.side, item);
                 let is = |wanted: &serde_json::Value| {
-                    fields_from_json(wanted).iter().filter(|(field, _)| !halfway.contains(field)).all(
+                    fields_from_json(wanted).iter().filter(|(field, _)| !apart.contains(field)).all(
                         |(field, value)| {
                             let now = now.get(field).unwrap_or(&Value::Null);
                             is_what_became_of(&self.typed(op.side, field, value), now)
@@ -273,6 +274,30 @@ impl Run<'_> {
                 }
             }
         }
+    }
+
+    /// The fields that an update left as they were, if it has written its others.
+    fn not_taken(&self, op: &IntentOp, item: Option<&Item>, halfway: &[String]) -> Vec<String> {
+        let Some(item) = item.filter(|_| op.kind == OpKind::Update) else { return Vec::new() };
+        let (now, before) = (self.mapping.typed(op.side, item), fields_from_json(&op.before));
+        let (mut not_taken, mut has_written) = (Vec::new(), false);
+        for (field, sent) in fields_from_json(&op.after) {
+            if halfway.contains(&field) {
+                has_written = true;
+                continue;
+            }
+            let now = now.get(&field).unwrap_or(&Value::Null);
+            let is = |value: &Value| is_what_became_of(&self.typed(op.side, &field, value), now);
+            if is(before.get(&field).unwrap_or(&Value::Null)) {
+                not_taken.push(field);
+            } else if is(&sent) {
+                has_written = true;
+            } else {
+                // Somebody has edited it.
+                return Vec::new();
+            }
+        }
+        if has_written { not_taken } else { Vec::new() }
     }
 
     pub(super) fn typed(&self, side: Side, field: &str, value: &Value) -> Value {
@@ -318,19 +343,14 @@ impl Run<'_> {
 
     /// Sets the bases of a write that happened: what the side returned, or what was sent if the item was edited since,
     /// so that the edit shows as one; and the value it came from. A field that was created empty gets no base: its
-    /// present value is matched, not treated as ours. Fields that the write left on the way are still to be written.
-    fn advance_recovered(
-        &self,
-        op: &IntentOp,
-        item: Option<&Item>,
-        halfway: &[&String],
-        record: &mut Recorded,
-    ) {
+    /// present value is matched, not treated as ours. Fields that the write left out or on the way are still to be
+    /// written.
+    fn advance_recovered(&self, op: &IntentOp, item: Option<&Item>, apart: &[String], record: &mut Recorded) {
         let other = op.side.other();
         let now = item.map(|item| self.mapping.typed(op.side, item)).unwrap_or_default();
         let origins = fields_from_json(&op.origin);
         let sent = fields_from_json(&op.after);
-        for (field, sent) in sent.into_iter().filter(|(field, _)| !halfway.contains(&field)) {
+        for (field, sent) in sent.into_iter().filter(|(field, _)| !apart.contains(field)) {
             let Some(rule) = self.mapping.rule_of(op.side, &field) else { continue };
             let Some(origin) = origins.get(&field) else { continue };
             let origin_field = rule.field.get(other);

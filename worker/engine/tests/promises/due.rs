@@ -51,6 +51,28 @@ fn a_decision_that_could_not_be_carried_out_stands() {
     assert!(conflict.conflict.resolution.is_some());
 }
 
+/// Of two fields one is not taken, and the platform trims the other.
+#[test]
+fn what_a_platform_makes_of_a_field_beside_one_that_it_did_not_take_is_no_edit() {
+    let set = json!({ "source_field": "labels", "target_field": "labels", "source_type": "set", "target_type": "set" });
+    let title = json!({ "source_field": "title", "target_field": "name" });
+    let trims = Manners { trims: true, ..Manners::default() };
+    let world = World::with(json!({ "field_mappings": [title, set] }), Manners::default(), trims);
+    let (source, target) = world.paired(json!({ "title": "a", "labels": null }));
+    world.source.edit(&source, "title", json!(" c "));
+    world.source.edit(&source, "labels", json!(["a"]));
+    world.target.fail([Fault::LeavesOut(0, 0)]);
+    world.sync();
+    assert_eq!(world.target.value(&target, "name"), json!("c"));
+    world.wait(1);
+    world.sync();
+    world.sync();
+    assert_eq!(world.target.value(&target, "labels"), json!(["a"]));
+    assert_eq!(world.source.value(&source, "title"), json!(" c "));
+    assert_eq!(world.tables().conflicts.len(), 0);
+    world.assert_quiet();
+}
+
 fn by_steps() -> Manners {
     Manners { stepwise: &["state"], history: true, ..Manners::default() }
 }

@@ -76,6 +76,7 @@ struct Rows {
     calls: u64,
     write_calls: u64,
     written: Vec<WriteOp>,
+    answered_with_hidden: usize,
     /// When slow writes were sent.
     sent: Vec<DateTime<Utc>>,
 }
@@ -236,6 +237,11 @@ impl FakePlace {
 
     pub(crate) fn calls(&self) -> u64 {
         self.rows().calls
+    }
+
+    /// Creates that were answered with a hidden item.
+    pub(crate) fn answered_with_hidden(&self) -> usize {
+        self.rows().answered_with_hidden
     }
 
     /// Every write that had an effect, in order.
@@ -457,6 +463,10 @@ impl FakePlace {
 
     fn create(&self, marker: &Marker, fields: &Fields, write: &Write) -> Result<Item, ConnectorError> {
         if let Some(item) = self.find_marked(marker) {
+            let mut rows = self.rows();
+            if rows.shown.get(&item.id) == Some(&Shown::Hidden) {
+                rows.answered_with_hidden += 1;
+            }
             return Ok(item);
         }
         let id = self.new_id(fields, Some(marker));
