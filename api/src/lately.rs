@@ -31,8 +31,22 @@ pub(crate) async fn answered<T: Serialize + 'static>(
 ) -> Result<Response, Problem> {
     let counting = async move {
         let counted = count.await?;
+        let things = things(&counted);
+        Ok((counted, things))
+    };
+    answered_from(api, name, counting).await
+}
+
+/// The same where the answer does not tell how many things it takes to count: `count` returns their number with it.
+pub(crate) async fn answered_from<T: Serialize + 'static>(
+    api: &ApiState,
+    name: &impl std::fmt::Debug,
+    count: impl Future<Output = Result<(T, u64), Problem>> + Send + 'static,
+) -> Result<Response, Problem> {
+    let counting = async move {
+        let (counted, things) = count.await?;
         let json = serde_json::to_string(&counted).map_err(|error| Problem::internal(&error))?;
-        Ok::<_, Problem>(Counted { things: things(&counted), json: json.into() })
+        Ok::<_, Problem>(Counted { things, json: json.into() })
     };
     let counted = api.answers.get(&format!("{name:?}"), |counted| counted.things, counting).await?;
     let json = HeaderValue::from_static("application/json");

@@ -6,7 +6,7 @@ use axum::{Json, extract::State, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use syncline_runs::{
-    dead::{Group, GroupOrder, GroupQuery, groups},
+    dead::{Group, GroupOrder, GroupQuery, counted, groups},
     kinds,
 };
 use syncline_service::{
@@ -20,7 +20,7 @@ use super::jobs::list::sync_id;
 use crate::{
     access::By,
     extract::{InPath, StrictQuery, invalid_query, up_to, written},
-    lately::answered,
+    lately::answered_from,
     page::{self, PageQuery},
     problem::Problem,
     schema::one_of,
@@ -126,9 +126,12 @@ pub(crate) async fn list(
 ) -> Result<Response, Problem> {
     let name = ("dead groups", caller.project, format!("{query:?}"));
     let state = api.clone();
-    let counting = async move { listed(&state, &caller, query, None).await };
-    let letters = |list: &DeadGroupList| list.groups.iter().map(|group| group.letters.unsigned_abs()).sum();
-    answered(&api, &name, letters, counting).await
+    // The groups of a page are found by looking at all of them.
+    let counting = async move {
+        let letters = counted(&state.db, caller.project, None, None).await?;
+        Ok((listed(&state, &caller, query, None).await?, letters))
+    };
+    answered_from(&api, &name, counting).await
 }
 
 /// Show the groups with one cause

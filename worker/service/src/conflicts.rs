@@ -27,7 +27,9 @@ use syncline_sql::{begin, statement};
 use uuid::Uuid;
 
 pub use self::{
-    listing::{COLUMNS, ConflictGroup, ConflictsQuery, FoundConflict, get, groups, list, open_ids},
+    listing::{
+        COLUMNS, ConflictGroup, ConflictsQuery, FoundConflict, count_open, get, groups, list, open_ids,
+    },
     strategy::{Asked, FieldChoice, decide},
 };
 pub(crate) use self::{

@@ -10,6 +10,9 @@ use crate::filter::rows::Condition;
 /// Rows that are looked through for one page.
 const WINDOW: u64 = 2_000;
 
+/// Rows that are looked through first, for each entry of a page.
+const FIRST: u64 = 2;
+
 /// Where a page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -67,42 +70,43 @@ impl Scan<'_> {
             Start::First | Start::After(_) => 0,
         };
         let wanted = self.limit + 1;
-        let columns: String = self.columns.iter().map(|column| format!(", {column}")).collect();
-        let (sql, values) = if filtered {
-            let also = &self.also;
-            let (mut window, mut values) = self.rows(&columns, WINDOW + skip);
-            if let Some(Join { sql, columns }) = self.join {
-                // The limit keeps conditions from being looked for in all of the joined table.
-                let most = WINDOW + skip;
-                window = format!("SELECT w.*, {columns} FROM ({window}) w {sql} LIMIT {most}");
-            }
-            values.extend(also.values.iter().cloned());
-            let order = self.order("w.id");
-            let sql = format!(
-                "SELECT w.id AS id FROM ({window}) w WHERE {} ORDER BY {order} LIMIT {wanted} OFFSET {skip}",
-                also.sql
-            );
-            (sql, values)
-        } else {
-            let (rows, values) = self.rows("", wanted + skip);
-            (
-                format!(
-                    "SELECT w.id AS id FROM ({rows}) w ORDER BY {} LIMIT {wanted} OFFSET {skip}",
-                    self.order("w.id")
-                ),
-                values,
-            )
-        };
-        let backend = db.get_database_backend();
-        let rows = db.query_all_raw(statement(backend, &sql, values)).await?;
-        let mut ids = rows.iter().map(|row| row.try_get("", "id")).collect::<Result<Vec<i64>, _>>()?;
-        if u64::try_from(ids.len()).unwrap_or(u64::MAX) > self.limit {
-            ids.truncate(usize::try_from(self.limit).unwrap_or(usize::MAX));
+        // A small window first: most conditions are met by nearly all rows.
+        let small = if filtered { (FIRST * wanted).min(WINDOW) } else { wanted };
+        let mut ids = self.look(db, small, skip).await?;
+        if filtered && small < WINDOW && number(&ids) < wanted {
+            ids = self.look(db, WINDOW, skip).await?;
+        }
+        if number(&ids) == wanted {
+            ids.pop();
             return Ok(Ids { next: ids.last().copied(), ids });
         }
         // The window may have ended before the table.
         let next = if filtered { self.end_of_window(db, skip).await? } else { None };
         Ok(Ids { ids, next })
+    }
+
+    /// The ids of a page, and one more, among so many rows after those that are skipped.
+    async fn look(&self, db: &impl ConnectionTrait, window: u64, skip: u64) -> Result<Vec<i64>, DbErr> {
+        let (also, most, wanted) = (&self.also, window + skip, self.limit + 1);
+        let columns: String = match also.sql.is_empty() {
+            true => String::new(),
+            false => self.columns.iter().map(|column| format!(", {column}")).collect(),
+        };
+        let (mut rows, mut values) = self.rows(&columns, most);
+        let mut holds = String::new();
+        if !also.sql.is_empty() {
+            if let Some(Join { sql, columns }) = self.join {
+                // The limit keeps conditions from being looked for in all of the joined table.
+                rows = format!("SELECT w.*, {columns} FROM ({rows}) w {sql} LIMIT {most}");
+            }
+            holds = format!(" WHERE {}", also.sql);
+            values.extend(also.values.iter().cloned());
+        }
+        let order = self.order("w.id");
+        let sql =
+            format!("SELECT w.id AS id FROM ({rows}) w{holds} ORDER BY {order} LIMIT {wanted} OFFSET {skip}");
+        let rows = db.query_all_raw(statement(db.get_database_backend(), &sql, values)).await?;
+        rows.iter().map(|row| row.try_get("", "id")).collect()
     }
 
     fn order(&self, id: &str) -> String {
@@ -156,4 +160,8 @@ impl Scan<'_> {
         let row = db.query_one_raw(statement(db.get_database_backend(), &sql, values)).await?;
         row.map(|row| row.try_get("", "id")).transpose()
     }
+}
+
+fn number(ids: &[i64]) -> u64 {
+    u64::try_from(ids.len()).unwrap_or(u64::MAX)
 }

@@ -3,6 +3,7 @@
 use axum::{Json, extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use syncline_runs::lately::MANY;
 use syncline_service::{
     configs,
     conflicts::{self, ConflictGroup, ConflictsQuery},
@@ -13,7 +14,7 @@ use super::{ConflictView, view};
 use crate::{
     access::By,
     extract::{InPath, StrictQuery, up_to},
-    lately::answered,
+    lately::answered_from,
     page,
     problem::Problem,
     state::ApiState,
@@ -152,10 +153,12 @@ pub(crate) async fn groups(
         None => None,
     };
     let (db, name) = (api.db.clone(), ("conflict groups", caller.project, sync));
-    let counting = async move { Ok(grouped(conflicts::groups(&db, &caller, sync).await?)) };
-    let size =
-        |list: &ConflictGroupList| list.groups.iter().map(|group| group.conflicts.unsigned_abs()).sum();
-    answered(&api, &name, size, counting).await
+    // Also of one sync all open conflicts are read.
+    let counting = async move {
+        let open = conflicts::count_open(&db, MANY + 1).await?;
+        Ok((grouped(conflicts::groups(&db, &caller, sync).await?), open))
+    };
+    answered_from(&api, &name, counting).await
 }
 
 fn grouped(found: Vec<ConflictGroup>) -> ConflictGroupList {

@@ -204,6 +204,16 @@ pub(crate) async fn get_in(
     Ok(FoundConflict { conflict, link, sync: sync.named() })
 }
 
+/// Counts open conflicts, up to a number.
+pub async fn count_open(db: &DatabaseConnection, most: u64) -> Result<u64, Error> {
+    let sql = "SELECT CAST(COUNT(*) AS bigint) AS number FROM (SELECT 1 AS one FROM sync_conflicts WHERE resolved = false \
+               LIMIT ? + 0) open_ones";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let row = db.query_one_raw(statement(db.get_database_backend(), sql, vec![most.into()])).await?;
+    let number: i64 = row.map(|row| row.try_get("", "number")).transpose()?.unwrap_or(0);
+    Ok(u64::try_from(number).unwrap_or(0))
+}
+
 /// Open conflicts of one sync, field and kind.
 #[derive(Debug, Clone)]
 pub struct ConflictGroup {
