@@ -239,11 +239,6 @@ impl FakePlace {
         self.rows().calls
     }
 
-    /// Creates that were answered with a hidden item.
-    pub(crate) fn answered_with_hidden(&self) -> usize {
-        self.rows().answered_with_hidden
-    }
-
     /// Every write that had an effect, in order.
     pub(crate) fn written(&self) -> Vec<WriteOp> {
         self.rows().written.clone()

@@ -66,6 +66,11 @@ impl FakePlace {
         self.rows().shown.values().any(|shown| *shown == Shown::Hidden)
     }
 
+    /// Creates that were answered with a hidden item.
+    pub(crate) fn answered_with_hidden(&self) -> usize {
+        self.rows().answered_with_hidden
+    }
+
     /// Shows every item as usual.
     pub(crate) fn show_all(&self) {
         self.rows().shown.clear();
