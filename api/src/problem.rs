@@ -179,6 +179,13 @@ impl Problem {
         self
     }
 
+    /// This problem of a body and another one of the same body.
+    pub(crate) fn and(mut self, other: Problem) -> Self {
+        self.detail = format!("{}; {}", self.detail, other.detail);
+        self.errors.extend(other.0.errors);
+        self
+    }
+
     /// Sets the seconds until a retry is worthwhile.
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
@@ -343,7 +350,9 @@ impl From<syncline_service::Error> for Problem {
                 (StatusCode::UNPROCESSABLE_ENTITY, "invalid-filter", "Invalid filter", Some("q"))
             }
             Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "missing-scope", "Missing scope", None),
-            Error::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", None),
+            Error::Invalid(_) | Error::Several(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", None)
+            }
             Error::Document { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "invalid-document", "Invalid document", None)
             }
@@ -357,6 +366,10 @@ impl From<syncline_service::Error> for Problem {
         };
         let findings = match &error {
             Error::Document { findings, .. } => findings.clone(),
+            _ => Vec::new(),
+        };
+        let several = match &error {
+            Error::Several(all) => all.clone(),
             _ => Vec::new(),
         };
         let detail = match error {
@@ -373,7 +386,9 @@ impl From<syncline_service::Error> for Problem {
         match field {
             Some(field) => problem.with_field(field, detail),
             None => {
-                problem.errors.extend(named(&detail).filter(|_| kind == "invalid-body"));
+                let all = if several.is_empty() { vec![detail] } else { several };
+                let all = all.iter().filter_map(|text| named(text));
+                problem.errors.extend(all.filter(|_| kind == "invalid-body"));
                 problem
             }
         }

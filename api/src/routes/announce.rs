@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use axum::{Json, extract::State};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::Value;
 use syncline_entity::types::SyncStatus;
 use syncline_service::announce::{Announced, announce, outcomes};
@@ -26,8 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(25);
 })))]
 pub struct StatusUpdate {
     /// The item's id in the system.
+    #[serde(deserialize_with = "not_empty")]
+    #[schema(min_length = 1)]
     pub entity_id: String,
     /// The kind of the item.
+    #[serde(deserialize_with = "not_empty")]
+    #[schema(min_length = 1)]
     pub entity_type: String,
     /// Its new status. The runs read the item itself and carry over what is there.
     pub status: String,
@@ -35,7 +39,14 @@ pub struct StatusUpdate {
     /// Anything else; it is not used.
     pub metadata: Option<Value>,
     /// The platform in which it was changed, in upper or lower case.
+    #[serde(deserialize_with = "not_empty")]
+    #[schema(min_length = 1)]
     pub source: String,
+}
+
+fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() { Err(D::Error::custom("must not be empty")) } else { Ok(text) }
 }
 
 /// What became of it.

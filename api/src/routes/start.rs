@@ -170,25 +170,35 @@ async fn started(
 
 fn asked(caller: &Caller, request: StartRequest) -> Result<Asked, Problem> {
     let StartRequest { sync, project_id, sync_type, source_platform, target_entity, schedule } = request;
+    let mut problems = Vec::new();
     let project = match project_id {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text),
         Some(Value::Number(number)) => Some(number.to_string()),
-        Some(_) => return Err(wrong("project_id", "must be the key or the number of a project")),
+        Some(_) => {
+            problems.push(wrong("project_id", "must be the key or the number of a project"));
+            None
+        }
     };
     if sync.is_none() && source_platform.is_none() {
-        return Err(wrong("source_platform", "is missing; give it, or the name of the sync as sync"));
+        problems.push(wrong("source_platform", "is missing; give it, or the name of the sync as sync"));
+    }
+    let direction: Option<Direction> = match sync_type.map(|name| (name.to_lowercase().parse(), name)) {
+        Some((Ok(direction), _)) => Some(direction),
+        Some((Err(_), name)) => {
+            let detail = format!("must be one of push, pull, bidirectional, and is {name:?}");
+            problems.push(wrong("sync_type", &detail));
+            None
+        }
+        None => None,
+    };
+    if let Some(problem) = problems.into_iter().reduce(Problem::and) {
+        return Err(problem);
     }
     if schedule.is_some() && !caller.may(Scope::Admin) {
         let detail = "A new schedule changes the sync, which needs a token with the scope admin";
         return Err(Problem::new(StatusCode::FORBIDDEN, "missing-scope", "Missing scope", detail));
     }
-    let direction: Option<Direction> = match sync_type {
-        Some(name) => Some(name.to_lowercase().parse().map_err(|_| {
-            wrong("sync_type", &format!("must be one of push, pull, bidirectional, and is {name:?}"))
-        })?),
-        None => None,
-    };
     Ok(Asked { sync, project, direction, platform: source_platform, target: target_entity, schedule })
 }
 

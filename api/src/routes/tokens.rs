@@ -7,7 +7,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use sea_orm::EntityTrait;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use syncline_entity::project;
 use syncline_service::{
     Scope, Scopes,
@@ -111,7 +111,8 @@ pub struct NewTokenBody {
     )]
     pub name: String,
     #[schema(schema_with = one_or_more)]
-    pub scopes: Vec<String>,
+    #[serde(deserialize_with = "named")]
+    pub scopes: Scopes,
     /// The only project it sees; by default that of the caller's token.
     pub project: Option<String>,
     /// It never ends if this is left out.
@@ -119,6 +120,11 @@ pub struct NewTokenBody {
     /// A word in the token that tells people which installation it is for; `live` if it is left out.
     #[schema(max_length = 20)]
     pub environment: Option<String>,
+}
+
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scopes, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    names.iter().map(|name| name.parse::<Scope>().map_err(D::Error::custom)).collect()
 }
 
 /// A token that was made. Its text is shown once, and cannot be found again.
@@ -159,19 +165,13 @@ pub(crate) async fn create(
             "A token is shown once, so the answer is not kept: send the request without Idempotency-Key";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid-header", "Invalid header", detail));
     }
-    let scopes = asked.scopes.iter().map(|name| name.parse::<Scope>()).collect::<Result<Scopes, String>>();
-    let scopes = scopes.map_err(|why| {
-        let whole = format!("scopes: {why}");
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-body", "Invalid body", whole)
-            .with_pointer("/scopes", why)
-    })?;
     let own = match caller.project {
         Some(own) => project::Entity::find_by_id(own).one(&api.db).await?.map(|project| project.key),
         None => None,
     };
     let new = NewToken {
         name: &asked.name,
-        scopes,
+        scopes: asked.scopes,
         project: asked.project.as_deref().or(own.as_deref()),
         expires_at: asked.expires_at,
         environment: asked.environment.as_deref().unwrap_or("live"),

@@ -289,3 +289,45 @@ async fn a_wrong_type_is_told_by_its_key_in_plain_words() {
     let problem = stage.post("/api/v1/dead/replay", filter).await.problem(422, "invalid-body");
     assert_eq!(problem["errors"][0]["pointer"], "/filter/older_than", "{problem}");
 }
+
+/// Also what a type cannot tell.
+#[tokio::test]
+async fn all_that_is_wrong_with_a_body_is_told_at_once() {
+    let stage = Stage::sqlite().await;
+    let soon = "2020-01-01T00:00:00Z";
+    for (path, body, fields) in [
+        ("tokens", json!({ "name": "ci", "scopes": ["nope"], "expires_at": "soon" }), "expires_at scopes"),
+        (
+            "tokens",
+            json!({ "name": " ", "scopes": [], "expires_at": soon, "environment": "A b" }),
+            "environment expires_at name scopes",
+        ),
+        (
+            "accounts",
+            json!({ "name": "a b", "platform": "nix", "base_url": "ftp://x", "secret": { "env": "" } }),
+            "base_url name platform secret.env",
+        ),
+        ("accounts", json!({ "name": "a", "platform": "csv", "secret": {} }), "platform secret"),
+        (
+            "sync/start",
+            json!({ "project_id": [], "sync_type": "both" }),
+            "project_id source_platform sync_type",
+        ),
+        (
+            "status",
+            json!({ "entityId": "", "entityType": "", "status": "Done", "source": "" }),
+            "entityId entityType source",
+        ),
+    ] {
+        let reply = stage.post(&format!("/api/v1/{path}"), &body).await;
+        let problem = reply.problem(422, "invalid-body");
+        let mut told: Vec<&str> = problem["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|error| error["field"].as_str())
+            .collect();
+        told.sort_unstable();
+        assert_eq!(told.join(" "), fields, "{path}: {}", reply.text);
+    }
+}

@@ -20,8 +20,8 @@ use crate::syncs::display_name;
 
 pub(crate) use self::manage::check_name;
 pub use self::manage::{
-    BY_ITSELF, KnownAccount, NewAccount, NewSecret, add, all, find, no_key, pause_refused, remove, rotate,
-    saved, set_limits, syncs_of,
+    BY_ITSELF, KnownAccount, NewAccount, NewSecret, add, all, check, find, no_key, pause_refused, remove,
+    rotate, saved, set_limits, syncs_of,
 };
 pub use self::reencrypt::{Reencrypted, reencrypt};
 pub use self::seen::{find_seen, name_in_project, remember, seen};

@@ -44,6 +44,9 @@ pub enum Error {
     /// The request is invalid.
     #[error("{0}")]
     Invalid(String),
+    /// Several things are invalid, each in the form of [`Error::Invalid`].
+    #[error("{}", .0.join("; "))]
+    Several(Vec<String>),
     /// A document cannot be stored.
     #[error("{}", told(name, findings))]
     Document {
@@ -140,6 +143,16 @@ fn told(name: &str, findings: &[Finding]) -> String {
 }
 
 impl Error {
+    /// Fails with all that is invalid.
+    pub(crate) fn all(invalid: Vec<Result<(), Error>>) -> Result<(), Error> {
+        let mut errors: Vec<Error> = invalid.into_iter().filter_map(Result::err).collect();
+        match errors.len() {
+            0 => Ok(()),
+            1 => errors.pop().map_or(Ok(()), Err),
+            _ => Err(Error::Several(errors.iter().map(Error::to_string).collect())),
+        }
+    }
+
     pub(crate) fn unknown(what: Unknown, message: impl Into<String>) -> Error {
         Error::Unknown { what, message: message.into() }
     }

@@ -166,18 +166,18 @@ async fn project_of(db: &impl ConnectionTrait, key: &str, caller: &Caller) -> Re
 
 fn check(new: &NewToken<'_>) -> Result<(), Error> {
     let name = new.name.trim();
+    let mut wrong = Vec::new();
     if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-        let text = format!("name: {name:?} must have 1 to {LONGEST_NAME} characters, without line breaks");
-        return Err(Error::Invalid(text));
+        wrong.push(format!("name: {name:?} must have 1 to {LONGEST_NAME} characters, without line breaks"));
     }
     if new.scopes.is_empty() {
-        let text = "scopes: name at least one of read, data:read, enqueue, operate, admin";
-        return Err(Error::Invalid(text.to_owned()));
+        wrong.push("scopes: name at least one of read, data:read, enqueue, operate, admin".to_owned());
     }
     if new.expires_at.is_some_and(|time| time <= Utc::now()) {
-        return Err(Error::Invalid("expires_at: the time is in the past; name a later one".to_owned()));
+        wrong.push("expires_at: the time is in the past; name a later one".to_owned());
     }
-    text::check_environment(new.environment).map_err(Error::Invalid)
+    wrong.extend(text::check_environment(new.environment).err());
+    Error::all(wrong.into_iter().map(|text| Err(Error::Invalid(text))).collect())
 }
 
 fn scopes_of(row: &api_token::Model) -> Scopes {

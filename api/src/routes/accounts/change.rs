@@ -147,17 +147,21 @@ pub(crate) async fn create(
     By(caller): By,
     JsonBody(asked): JsonBody<NewAccount>,
 ) -> Result<impl IntoResponse, Problem> {
-    let secret = asked.secret.read()?;
-    Origin::Http(&api.allow).check_account(asked.base_url.as_deref(), &secret)?;
-    let name = accounts::name_in_project(&api.db, &caller, asked.project.as_deref(), &asked.name).await?;
-    let new = Adding {
-        name: &name,
-        platform: &asked.platform,
-        base_url: asked.base_url.as_deref(),
-        keeps_limits: asked.limits,
-        secret,
+    let (broker, base_url) = (&api.platforms.broker, asked.base_url.as_deref());
+    let given = asked.secret.read().and_then(|secret| {
+        Origin::Http(&api.allow).check_account(base_url, &secret)?;
+        Ok(secret)
+    });
+    let rest = accounts::check(broker, &asked.name, &asked.platform, base_url, asked.limits);
+    let secret = match (given, rest) {
+        (Ok(secret), Ok(_)) => secret,
+        (Err(problem), Ok(_)) => return Err(problem),
+        (Ok(_), Err(error)) => return Err(error.into()),
+        (Err(problem), Err(error)) => return Err(problem.and(error.into())),
     };
-    let known = accounts::add(&api.db, &api.platforms.broker, &caller, &new).await?;
+    let name = accounts::name_in_project(&api.db, &caller, asked.project.as_deref(), &asked.name).await?;
+    let new = Adding { name: &name, platform: &asked.platform, base_url, keeps_limits: asked.limits, secret };
+    let known = accounts::add(&api.db, broker, &caller, &new).await?;
     let path = format!("{}/api/v1/accounts/{}", api.hosts.prefix(), known.row.id);
     let view = view(&known, &all_pauses(&api.db).await?);
     Ok((StatusCode::CREATED, [(LOCATION, path)], tag(&view).header(), Json(view)))

@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use syncline_accounts::{Broker, Grant, Keyring, Owner, Reference, built_in, seal};
-use syncline_connectors::{Availability, Token, no_platform, own_host, platform};
+use syncline_connectors::{Availability, Platform, Token, no_platform, own_host, platform};
 use syncline_engine::nearest::alternatives;
 use syncline_entity::{
     account, pause, project, secret::Sealed, sync_config, types::PauseScope, webhook_delivery,
@@ -85,30 +85,7 @@ pub async fn add(
     new: &NewAccount<'_>,
 ) -> Result<KnownAccount, Error> {
     let (key, name) = split(new.name);
-    for (what, text) in [("name", name), ("name, its project", key)] {
-        check_name(what, text)?;
-    }
-    let found = platform(new.platform).ok_or_else(|| {
-        Error::unknown(Unknown::Platform, format!("platform: {}", no_platform(new.platform)))
-    })?;
-    if found.availability() == Availability::Available && !found.needs_account() {
-        return Err(Error::Invalid(format!(
-            "platform: {} needs no account; name its place in the sync",
-            found.name()
-        )));
-    }
-    if let Some(address) = new.base_url {
-        let http = broker.http().map_err(Error::Invalid)?;
-        http.check_base(address).map_err(|error| Error::Invalid(error.message))?;
-    }
-    if let (None, Some(address)) = (new.base_url, found.needs_address()) {
-        let text = format!(
-            "base_url: {} has no address that all accounts share; give that of yours: {address}",
-            found.name()
-        );
-        return Err(Error::Invalid(text));
-    }
-    check_limits(new.keeps_limits, new.base_url, found.name())?;
+    let found = check(broker, new.name, new.platform, new.base_url, new.keeps_limits)?;
     let tx = begin(db).await?;
     let project = ensure_project(&tx, key).await?;
     if account::by_name(&tx, project.id, name).await?.is_some() {
@@ -132,6 +109,45 @@ pub async fn add(
     audit::record(&tx, caller, entry("account.add", &row, Value::Null, told(&row))).await?;
     tx.commit().await?;
     Ok(KnownAccount { project: project.key, row })
+}
+
+/// Returns the platform of a new account, or all that is wrong with it but its secret.
+pub fn check(
+    broker: &Broker,
+    name: &str,
+    platform_name: &str,
+    base_url: Option<&str>,
+    keeps_limits: bool,
+) -> Result<&'static dyn Platform, Error> {
+    let (key, own) = split(name);
+    let mut wrong = vec![check_name("name", own), check_name("name, its project", key)];
+    if let Some(address) = base_url {
+        let http = broker.http().map_err(Error::Invalid)?;
+        wrong.push(http.check_base(address).map_err(|error| Error::Invalid(error.message)));
+    }
+    let found = platform(platform_name);
+    let unknown = || Error::unknown(Unknown::Platform, format!("platform: {}", no_platform(platform_name)));
+    match found {
+        None => wrong.push(Err(unknown())),
+        Some(found) => wrong
+            .extend([check_platform(found, base_url), check_limits(keeps_limits, base_url, found.name())]),
+    }
+    Error::all(wrong)?;
+    found.ok_or_else(unknown)
+}
+
+/// Fails if a platform has no accounts, or none without an address.
+fn check_platform(found: &dyn Platform, base_url: Option<&str>) -> Result<(), Error> {
+    let name = found.name();
+    if found.availability() == Availability::Available && !found.needs_account() {
+        return Err(Error::Invalid(format!("platform: {name} needs no account; name its place in the sync")));
+    }
+    if let (None, Some(address)) = (base_url, found.needs_address()) {
+        let text =
+            format!("base_url: {name} has no address that all accounts share; give that of yours: {address}");
+        return Err(Error::Invalid(text));
+    }
+    Ok(())
 }
 
 /// A change of an account.
