@@ -7,7 +7,7 @@ use super::{
     recover::{Evidence, is_what_became_of},
 };
 use crate::{
-    Side, Value,
+    Item, Side, Value,
     ports::{IntentOp, Link, OpKind, Recorded},
     value::fields_from_json,
 };
@@ -54,13 +54,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Sets the bases of the fields of a write that were left on the way.
-    pub(super) fn note_halfway(&self, op: &IntentOp, link: &Link, found: &Evidence, record: &mut Recorded) {
-        let Some(item) = found.items.get(&(link.at.id, op.side)) else { return };
+    /// Sets the bases of the fields of a write that were left out or on the way: they are still to be written.
+    pub(super) fn note_apart(
+        &self,
+        op: &IntentOp,
+        item: Option<&Item>,
+        apart: &[String],
+        record: &mut Recorded,
+    ) {
+        let Some(item) = item else { return };
         let now = self.mapping.typed(op.side, item);
         // What a person chose for both sides comes from neither: the choice is still on record.
         let (origins, other) = (fields_from_json(&op.origin), op.side.other());
-        for field in found.halfway_of(link, op.side) {
+        for field in apart {
             let (Some(rule), Some(origin)) = (self.mapping.rule_of(op.side, field), origins.get(field))
             else {
                 continue;

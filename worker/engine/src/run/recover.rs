@@ -222,7 +222,7 @@ impl Run<'_> {
                     }
                     record.conflicts.extend(self.decided(op, link));
                     self.advance_recovered(op, facts.seen.get(op.side).item(), &apart, &mut record);
-                    self.note_halfway(op, link, found, &mut record);
+                    self.note_apart(op, facts.seen.get(op.side).item(), &apart, &mut record);
                 }
                 (Verdict::Unknown, OpKind::Create) => {
                     record.conflicts.push(ambiguous_create(op));
@@ -235,7 +235,7 @@ impl Run<'_> {
                     record.base.get_mut(op.side).extend(now.unwrap_or_default());
                 }
                 (Verdict::Unknown, OpKind::Update) => {
-                    self.note_halfway(op, link, found, &mut record);
+                    self.note_apart(op, facts.seen.get(op.side).item(), &apart, &mut record);
                 }
                 (Verdict::NotWritten, _) => {}
             }
