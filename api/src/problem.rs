@@ -181,8 +181,10 @@ impl Problem {
 
     /// This problem of a body and another one of the same body.
     pub(crate) fn and(mut self, other: Problem) -> Self {
+        // What is unknown is told without its key where it is all that is wrong.
+        let key = if other.errors.is_empty() { named(&other.detail) } else { None };
         self.detail = format!("{}; {}", self.detail, other.detail);
-        self.errors.extend(other.0.errors);
+        self.errors.extend(other.0.errors.into_iter().chain(key));
         self
     }
 
@@ -368,9 +370,9 @@ impl From<syncline_service::Error> for Problem {
             Error::Document { findings, .. } => findings.clone(),
             _ => Vec::new(),
         };
-        let several = match &error {
+        let texts = match &error {
             Error::Several(all) => all.clone(),
-            _ => Vec::new(),
+            other => vec![other.to_string()],
         };
         let detail = match error {
             Error::Unreadable { sync, .. } => {
@@ -386,9 +388,8 @@ impl From<syncline_service::Error> for Problem {
         match field {
             Some(field) => problem.with_field(field, detail),
             None => {
-                let all = if several.is_empty() { vec![detail] } else { several };
-                let all = all.iter().filter_map(|text| named(text));
-                problem.errors.extend(all.filter(|_| kind == "invalid-body"));
+                let keys = texts.iter().filter_map(|text| named(text));
+                problem.errors.extend(keys.filter(|_| kind == "invalid-body"));
                 problem
             }
         }

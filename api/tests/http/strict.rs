@@ -308,6 +308,7 @@ async fn all_that_is_wrong_with_a_body_is_told_at_once() {
             "base_url name platform secret.env",
         ),
         ("accounts", json!({ "name": "a", "platform": "csv", "secret": {} }), "platform secret"),
+        ("accounts", json!({ "name": "a", "platform": "nix", "secret": {} }), "platform secret"),
         (
             "sync/start",
             json!({ "project_id": [], "sync_type": "both" }),

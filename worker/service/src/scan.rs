@@ -70,10 +70,14 @@ impl Scan<'_> {
             Start::First | Start::After(_) => 0,
         };
         let wanted = self.limit + 1;
-        // A small window first: most conditions are met by nearly all rows.
-        let small = if filtered { (FIRST * wanted).min(WINDOW) } else { wanted };
-        let mut ids = self.look(db, small, skip).await?;
-        if filtered && small < WINDOW && number(&ids) < wanted {
+        // A small window first: most conditions are met by nearly all rows. Far from the beginning it would save little.
+        let small = wanted.saturating_mul(FIRST);
+        let mut ids = match filtered {
+            false => self.look(db, wanted, skip).await?,
+            true if small.saturating_add(skip) < WINDOW => self.look(db, small, skip).await?,
+            true => Vec::new(),
+        };
+        if filtered && number(&ids) < wanted {
             ids = self.look(db, WINDOW, skip).await?;
         }
         if number(&ids) == wanted {

@@ -152,14 +152,14 @@ pub(crate) async fn create(
         Origin::Http(&api.allow).check_account(base_url, &secret)?;
         Ok(secret)
     });
-    let rest = accounts::check(broker, &asked.name, &asked.platform, base_url, asked.limits);
+    let name = accounts::name_in_project(&api.db, &caller, asked.project.as_deref(), &asked.name).await?;
+    let rest = accounts::check(broker, &name, &asked.platform, base_url, asked.limits);
     let secret = match (given, rest) {
         (Ok(secret), Ok(_)) => secret,
         (Err(problem), Ok(_)) => return Err(problem),
         (Ok(_), Err(error)) => return Err(error.into()),
         (Err(problem), Err(error)) => return Err(problem.and(error.into())),
     };
-    let name = accounts::name_in_project(&api.db, &caller, asked.project.as_deref(), &asked.name).await?;
     let new = Adding { name: &name, platform: &asked.platform, base_url, keeps_limits: asked.limits, secret };
     let known = accounts::add(&api.db, broker, &caller, &new).await?;
     let path = format!("{}/api/v1/accounts/{}", api.hosts.prefix(), known.row.id);
